@@ -1,0 +1,1 @@
+"""The published language of Handrail: the events that its services say."""

@@ -1,0 +1,1 @@
+"""The four services of Handrail and the chassis they share."""

@@ -1,0 +1,1 @@
+"""The shared runtime: transactions, lanes, wakes, transport, edge. Knows no clinical word."""

@@ -1,0 +1,91 @@
+"""A service is a name, what it hears and what it says: the table that `app.py` fills in."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from contracts.decisions import Moment
+from contracts.event import Event
+from contracts.rulebook import Rulebook, rulebook
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from services.chassis.unit import Unit
+
+Fact: TypeAlias = Any
+"""A public event, a private frozen dataclass, a `Wake` or an `Unwake`."""
+
+Decide: TypeAlias = Callable[[Any, Any, Moment], Sequence[Fact]]
+Gather: TypeAlias = Callable[["Unit", str, Any, Moment], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregate:
+    """One kind of thing that is decided about as a whole, kept as one row.
+
+    `state` is a frozen dataclass with at least `id`, `network_id` and `site_id`; `table` has the
+    columns id, network_id, site_id, version and state (jsonb). `evolve(state | None, fact)` gives
+    the next state; `facts` lists the private facts, so that a journal can be read back.
+    """
+
+    table: str
+    state: type
+    evolve: Callable[[Any, Fact], Any]
+    facts: tuple[type, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What to do with one message: a pure decision on one aggregate, or a handler that gathers more."""
+
+    aggregate: Aggregate | None = None
+    decide: Decide | None = None
+    gather: Gather | None = None
+    creates: bool = False
+    key: Callable[[Any], str] = field(default=lambda message: str(message.aggregate_id))
+
+
+def on(
+    aggregate: Aggregate,
+    decide: Decide,
+    *,
+    creates: bool = False,
+    key: Callable[[Any], str] | None = None,
+) -> Reaction:
+    """Decide about one aggregate: `decide(state, message, moment) -> facts`.
+
+    With `creates` the state may be None; without it a message about nothing known is parked
+    (events) or answered 404 (commands).
+    """
+    return Reaction(aggregate, decide, creates=creates) if key is None else Reaction(aggregate, decide, None, creates, key)
+
+
+def gather(handler: Gather, *, key: Callable[[Any], str] | None = None) -> Reaction:
+    """React through a handler: `await handler(unit, key, message, moment)`."""
+    return Reaction(gather=handler) if key is None else Reaction(gather=handler, key=key)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The whole of a service on one screen."""
+
+    name: str
+    purpose: str
+    package: str
+    aggregates: tuple[Aggregate, ...]
+    takes: Mapping[type, Reaction]
+    hears: Mapping[type[Event], Reaction]
+    wakes: Mapping[str, Reaction]
+    says: tuple[type[Event], ...]
+    language: Mapping[str, type[Event]]
+    """Every event type that exists, so that the unknown can be told from the unheard."""
+    routes: "APIRouter"
+    rules: Rulebook = field(default_factory=rulebook)
+    outside: Any = None
+    """Whatever the handlers need from beyond the house, such as an outgoing channel."""
+
+    def __post_init__(self) -> None:
+        for event in self.says:
+            if event.service() != self.name:
+                raise ValueError(f"{self.name} cannot say {event.type()}: it belongs to {event.service()}")
