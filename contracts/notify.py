@@ -17,6 +17,7 @@ class NotificationSent(PatientEvent):
 class NotificationSuppressed(PatientEvent):
     """A message was due and was deliberately not sent."""
 
+    message_id: Token
     template_id: Token
     channel: Token
     recipient_role: Token

@@ -33,6 +33,8 @@ class IntakeRules(_Table):
     min_age: int
     adult_age: int
     flag_age: int
+    max_age: int
+    """Above it a birth date is a mistake; from `flag_age` on somebody checks it."""
     max_level_served: str
     duplicate_open: bool
     contact_days: int
@@ -44,6 +46,10 @@ class IntakeRules(_Table):
     offer_ttl_hours: int
     waitlist_ttl_days: int
     max_missed_offers: int
+    ask_again_hours: int
+    """How often a waiting person's wish is put to scheduling again."""
+    suicide_code_days: int
+    """A coded suicidal crisis no older than this makes a referral urgent."""
     assessor_credentials: tuple[str, ...]
     cite: str
 

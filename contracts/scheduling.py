@@ -11,6 +11,7 @@ from contracts.vocabulary import (
     Minutes,
     MissKind,
     Modality,
+    Part,
     Permille,
     ServiceKind,
     Slot,
@@ -18,6 +19,13 @@ from contracts.vocabulary import (
     Weekday,
     Zone,
 )
+
+
+class Break(Part):
+    """A pause inside a session, counted from its start."""
+
+    offset: Minutes
+    minutes: Minutes
 
 
 class SiteOpened(SiteEvent):
@@ -44,6 +52,7 @@ class GroupOpened(SiteEvent):
     start_local: LocalTime
     end_local: LocalTime
     tz: Zone
+    breaks: tuple[Break, ...] = ()
 
 
 class SeatHeld(PatientEvent):
@@ -119,6 +128,8 @@ class SessionScheduled(SiteEvent):
     end_at: Instant
     tz: Zone
     local_date: Day
+    capacity: Count = 0
+    breaks: tuple[Break, ...] = ()
 
 
 class SessionCompleted(SiteEvent):

@@ -23,7 +23,7 @@ def subject_of(event: Event) -> str:
 
     Raises ValueError if the network id could break out of its token.
     """
-    if not _TOKEN.match(event.network_id):
+    if not _TOKEN.fullmatch(event.network_id):
         raise ValueError("the network id is not a subject token")
     lane = lane_of(event.aggregate_id)
     return f"{ROOT}.{event.network_id}.{lane}.{event.service()}.{event.snake()}.v{event.VERSION}"

@@ -9,12 +9,14 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 def _printable(value: str) -> str:
     """Refuse what Postgres, a log line or a terminal could choke on."""
-    if any(ord(c) < 32 and c not in "\t\n" or 0xD800 <= ord(c) <= 0xDFFF or ord(c) == 127 for c in value):
+    if any((ord(c) < 32 and c not in "\t\n") or 0xD800 <= ord(c) <= 0xDFFF or ord(c) == 127 for c in value):
         raise ValueError("control characters and lone surrogates are not allowed")
     return value
 
 
-Token = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="An opaque id or code; safe in a subject.")]
+Token = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="An opaque id or code; safe in a subject.")
+]
 Text = Annotated[str, Field(max_length=2000), AfterValidator(_printable)]
 ShortText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
 Minutes = Annotated[int, Field(ge=0, le=10_080, description="Whole elapsed minutes; at most a week.")]
@@ -23,7 +25,10 @@ Permille = Annotated[int, Field(ge=0, le=1000)]
 Score = Annotated[int, Field(ge=-10_000, le=10_000)]
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: 1 is Monday.")]
 LocalTime = Annotated[
-    str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$", description="Wall time at the site; 24:00 ends a day.")
+    str,
+    Field(
+        pattern=r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$", description="Wall time at the site; 24:00 ends a day."
+    ),
 ]
 Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$", description="IANA time zone.")]
 Instant = AwareDatetime

@@ -58,7 +58,11 @@ def on(
     With `creates` the state may be None; without it a message about nothing known is parked
     (events) or answered 404 (commands).
     """
-    return Reaction(aggregate, decide, creates=creates) if key is None else Reaction(aggregate, decide, None, creates, key)
+    return (
+        Reaction(aggregate, decide, creates=creates)
+        if key is None
+        else Reaction(aggregate, decide, None, creates, key)
+    )
 
 
 def gather(handler: Gather, *, key: Callable[[Any], str] | None = None) -> Reaction:

@@ -1,0 +1,113 @@
+"""NATS: one connection of the process, carried by a FastStream broker, that never gives up."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import nats.errors
+from faststream.nats import NatsBroker
+from faststream.nats.security import NatsUserPassword
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from contracts.subjects import STREAM
+from services.chassis.settings import Settings
+from services.chassis.telemetry import BUS_ERRORS, log
+
+
+class BusDown(Exception):
+    """The bus cannot be reached now, or refused for a reason that may pass."""
+
+
+class BusError(Exception):
+    """JetStream answered with an error; `code` is its err_code."""
+
+    def __init__(self, code: int, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+
+
+class Bus:
+    """The connection of one service process, under its own user and inbox."""
+
+    def __init__(self, settings: Settings, service: str) -> None:
+        self.service = service
+        self.violations = 0
+        self.broker = NatsBroker(
+            settings.nats_urls,
+            security=_credentials(settings),
+            name=f"handrail-{service}",
+            inbox_prefix=f"_INBOX_{service}".encode(),
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.25,  # type: ignore[arg-type]  # the client takes fractions of a second
+            connect_timeout=2,
+            ping_interval=10,
+            error_cb=self._on_error,
+            graceful_timeout=5,
+            logger=None,
+        )
+        self._client: Client | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._client is not None and self._client.is_connected
+
+    @property
+    def client(self) -> Client:
+        if self._client is None or not self._client.is_connected:
+            raise BusDown("not connected")
+        return self._client
+
+    async def keep_connecting(self) -> None:
+        """Connect, trying for as long as it takes; after that the client reconnects by itself."""
+        while self._client is None:
+            try:
+                client = await self.broker.connect()
+                await self.broker.start()
+                self._client = client
+            except (TimeoutError, OSError, nats.errors.Error) as error:
+                log().warning("bus_unreachable", error=type(error).__name__)
+                await asyncio.sleep(0.25)
+
+    async def close(self) -> None:
+        if self._client is not None:
+            await self.broker.stop()
+
+    async def request(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, seconds: float = 5
+    ) -> dict[str, Any]:
+        """Ask JetStream; raises BusError on its refusal and BusDown when no answer comes."""
+        try:
+            answer = await self.client.request(subject, payload, timeout=seconds, headers=headers)
+        except (TimeoutError, nats.errors.Error, OSError) as error:
+            raise BusDown(type(error).__name__) from error
+        body: dict[str, Any] = json.loads(answer.data or b"{}")
+        if "error" in body:
+            raise BusError(int(body["error"].get("err_code", 0)), str(body["error"].get("description", "")))
+        return body
+
+    async def api(self, what: str, **content: Any) -> dict[str, Any]:
+        return await self.request(f"$JS.API.{what}", json.dumps(content).encode() if content else b"")
+
+    async def stream(self) -> dict[str, Any]:
+        """What JetStream says of the stream of events."""
+        return await self.api(f"STREAM.INFO.{STREAM}")
+
+    async def listen(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> Any:
+        return await self.client.subscribe(
+            subject, cb=callback, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+
+    async def _on_error(self, error: Exception) -> None:
+        kind = "permissions" if "permission" in str(error).lower() else type(error).__name__
+        BUS_ERRORS.labels(kind).inc()
+        if kind == "permissions":
+            self.violations += 1
+            log().error("bus_permission_violation")
+
+
+def _credentials(settings: Settings) -> NatsUserPassword | None:
+    if not settings.nats_user:
+        return None
+    return NatsUserPassword(settings.nats_user, settings.nats_password.get_secret_value())

@@ -1,0 +1,66 @@
+"""The only place that mints time and ids."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Protocol
+
+from uuid6 import uuid7
+
+
+class Signal:
+    """Tells everybody who listens that something changed; each listener clears its own event."""
+
+    def __init__(self) -> None:
+        self._listeners: set[asyncio.Event] = set()
+
+    def tell(self, listener: asyncio.Event) -> None:
+        self._listeners.add(listener)
+
+    def forget(self, listener: asyncio.Event) -> None:
+        self._listeners.discard(listener)
+
+    def fire(self) -> None:
+        for listener in self._listeners:
+            listener.set()
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    manual: bool
+
+    def now(self) -> datetime: ...
+
+
+class WallClock:
+    """The real time, in UTC."""
+
+    manual = False
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class ManualClock:
+    """Time that stands still until somebody advances it; never goes back."""
+
+    manual = True
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start.astimezone(UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, to: datetime) -> None:
+        self._now = max(self._now, to.astimezone(UTC))
+
+
+def new_id() -> str:
+    """A time-ordered opaque id."""
+    return str(uuid7())
+
+
+def wall_now() -> datetime:
+    """Real time, for what must not follow a manual clock: leases, retries, token expiry."""
+    return datetime.now(UTC)

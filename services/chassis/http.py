@@ -1,0 +1,284 @@
+"""The HTTP edge: who calls, problem+json, limits, idempotency; nothing a caller sends becomes a 5xx."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Annotated, Any, TypeAlias
+
+from fastapi import Depends, FastAPI, Query
+from fastapi.exceptions import RequestValidationError
+from fastapi.requests import Request
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, model_validator
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from contracts.decisions import Refused
+from services.chassis import clock, commands, work
+from services.chassis.auth import Who
+from services.chassis.db import Connection
+from services.chassis.runtime import Runtime
+from services.chassis.telemetry import log, new_traceparent
+
+MAX_BODY = 1024 * 1024
+_KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
+_TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
+_BIG = 2**53
+
+Answer: TypeAlias = dict[str, Any]
+
+
+class Body(BaseModel):
+    """The base of request bodies: no unknown fields, no control characters, no boundless numbers."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        refuse_unstorable(value)
+        return value
+
+
+def refuse_unstorable(value: Any, depth: int = 0) -> None:
+    """Refuse what JSON allows and a database does not; raises ValueError."""
+    if depth > 64:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        if any((ord(c) < 32 and c not in "\t\n\r") or 0xD800 <= ord(c) <= 0xDFFF for c in value):
+            raise ValueError("control characters are not allowed")
+    elif isinstance(value, int):
+        if abs(value) > _BIG:
+            raise ValueError("number out of range")
+    elif isinstance(value, float):
+        if not abs(value) <= _BIG:
+            raise ValueError("number out of range")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            refuse_unstorable(key, depth + 1)
+            refuse_unstorable(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            refuse_unstorable(item, depth + 1)
+
+
+class Page(BaseModel):
+    """One page of a list; `cursor` fetches the next, null at the end."""
+
+    items: list[dict[str, Any]]
+    cursor: str | None = None
+
+
+def answer(id: str, **more: Any) -> Answer:
+    """An answer in the shape of a command's, for what needed no command."""
+    return {"id": id, "version": 0, "said": [], **more}
+
+
+class Caller:
+    """One request: who calls, and the ways to act and to read for them."""
+
+    def __init__(self, runtime: Runtime, request: Request, who: Who, body: bytes) -> None:
+        self.runtime = runtime
+        self.request = request
+        self.who = who
+        self.body = body
+
+    @property
+    def now(self) -> datetime:
+        return self.runtime.clock.now()
+
+    def new_id(self) -> str:
+        return clock.new_id()
+
+    async def take(
+        self, command: Any, *, on: str, extra: Callable[[Any], dict[str, Any]] | None = None
+    ) -> Answer:
+        """Take a command on an aggregate and answer what came of it; a repeat gets the same answer."""
+        key = self.request.headers.get("idempotency-key")
+        if key is not None and not _KEY.match(key):
+            raise Refused("invalid", "The Idempotency-Key must be 1 to 255 printable characters.", status=422)
+        digest = commands.digest_of(
+            self.request.method, self.request.url.path, self.request.url.query, self.body
+        )
+        trace = self.request.headers.get("traceparent", "")
+        return await commands.take(
+            self.runtime,
+            self.who,
+            command,
+            on,
+            request=commands.Request(key, digest),
+            traceparent=trace if _TRACEPARENT.match(trace) else new_traceparent(),
+            extra=extra,
+        )
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Connection]:
+        """A connection for reads."""
+        async with self.runtime.pool.acquire() as db:
+            yield db
+
+    def require_role(self, *roles: str) -> None:
+        if self.who.role not in roles:
+            raise Refused(
+                "forbidden",
+                "Your role may not do this.",
+                status=403,
+                hint=f"It takes one of: {', '.join(roles)}.",
+                role=self.who.role,
+            )
+
+    def require_site(self, site_id: str) -> None:
+        if site_id not in self.who.sites:
+            raise commands.not_found()
+
+    def not_found(self) -> Refused:
+        return commands.not_found()
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The running service behind a request."""
+    runtime: Runtime = request.app.state.runtime
+    return runtime
+
+
+async def _caller(request: Request) -> Caller:
+    who = request.app.state.gate.who(request.headers.get("authorization"))
+    return Caller(runtime_of(request), request, who, await request.body())
+
+
+Call: TypeAlias = Annotated[Caller, Depends(_caller)]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=200)]
+
+
+def problem(refused: Refused) -> JSONResponse:
+    """An RFC 9457 problem: stable code, one sentence, the facts, what to do."""
+    body = {
+        "type": f"urn:handrail:problem:{refused.code}",
+        "title": refused.code.replace("_", " "),
+        "status": refused.status,
+        "code": refused.code,
+        "detail": refused.message,
+        **({"hint": refused.hint} if refused.hint else {}),
+        **({"facts": refused.facts} if refused.facts else {}),
+    }
+    headers = {"www-authenticate": "Bearer"} if refused.status == 401 else {}
+    if refused.status == 503:
+        headers["retry-after"] = "1"
+    return JSONResponse(_plain(body), refused.status, headers, "application/problem+json")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(v) for v in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def install(app: FastAPI) -> None:
+    """Give an app the edge that all services share."""
+
+    @app.exception_handler(Refused)
+    async def _refused(_: Request, error: Refused) -> JSONResponse:
+        return problem(error)
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        where = [{"at": ".".join(map(str, e["loc"]))[:200], "why": _safe(e)} for e in error.errors()[:20]]
+        not_json = any(e["type"] == "json_invalid" for e in error.errors())
+        if not_json:
+            return problem(Refused("not_json", "The body is not valid JSON.", status=400))
+        return problem(
+            Refused(
+                "invalid", "The request does not have the form that is asked for.", status=422, fields=where
+            )
+        )
+
+    @app.exception_handler(HTTPException)
+    async def _http(_: Request, error: HTTPException) -> JSONResponse:
+        codes = {404: "not_found", 405: "method_not_allowed", 400: "not_json"}
+        code = codes.get(error.status_code, "refused")
+        sentence = {
+            "not_json": "The body cannot be read as JSON.",
+            "not_found": "There is nothing at this address.",
+        }
+        return problem(
+            Refused(code, sentence.get(code, "The request was refused."), status=error.status_code)
+        )
+
+    async def _passing(_: Request, error: Exception) -> JSONResponse:
+        log().warning("unavailable", error=type(error).__name__)
+        return problem(
+            Refused(
+                "unavailable",
+                "The service cannot reach what it needs just now.",
+                status=503,
+                hint="Try again with the same key.",
+            )
+        )
+
+    for kind in work.RETRY:
+        app.add_exception_handler(kind, _passing)
+    app.add_middleware(Edge)
+
+
+def _safe(error: Any) -> str:
+    """What is wrong, without what was sent."""
+    kind = str(error["type"])
+    return "not allowed here" if kind == "extra_forbidden" else kind.replace("_", " ")
+
+
+class Edge:
+    """Refuses bodies over the limit before they are parsed, and bodies that are not text."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            await _too_large()(scope, receive, send)
+            return
+        body, more = bytearray(), True
+        while more:
+            message = await receive()
+            if message["type"] != "http.request":
+                return
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > MAX_BODY:
+                await _too_large()(scope, receive, send)
+                return
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            refused = Refused("not_json", "The body is not UTF-8 text.", status=400)
+            await problem(refused)(scope, receive, send)
+            return
+        await self.app(scope, _replay(bytes(body), receive), send)
+
+
+def _too_large() -> JSONResponse:
+    return problem(
+        Refused(
+            "too_large", "The body is larger than 1 MiB.", status=413, hint="Send less.", limit_bytes=MAX_BODY
+        )
+    )
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

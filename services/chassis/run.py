@@ -1,0 +1,173 @@
+"""Start, drain and stop a service process."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from contracts.decisions import Refused
+from services.chassis import commands, db, health, http, telemetry
+from services.chassis.auth import Gate
+from services.chassis.bus import Bus
+from services.chassis.clock import Clock, ManualClock, WallClock
+from services.chassis.lanes import Reader
+from services.chassis.relay import Relay
+from services.chassis.runtime import Runtime
+from services.chassis.service import Service
+from services.chassis.settings import Settings
+
+
+def components(service: Service) -> dict[str, list[tuple[str, str]]]:
+    """The migrations a service needs: those of the chassis, then its own."""
+    return {"chassis": db.migrations_of("services.chassis"), service.name: db.migrations_of(service.package)}
+
+
+def build(service: Service, settings: Settings) -> FastAPI:
+    """The whole service as an ASGI application; its lifespan holds the relay and the readers."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        runtime = await _assemble(service, settings)
+        app.state.runtime = runtime
+        tasks = [_task(runtime.bus.keep_connecting()), _task(Relay(runtime).run())]
+        tasks += [_task(Reader(runtime, n).run()) for n in range(settings.readers)]
+        try:
+            yield
+        finally:
+            runtime.draining = True
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(runtime.bus.close(), 5)
+            await asyncio.wait_for(runtime.pool.close(), 5)
+
+    app = FastAPI(
+        title=f"Handrail {service.name}", description=service.purpose, version="1", lifespan=lifespan
+    )
+    app.state.gate = Gate(settings)
+    app.state.components = components(service)
+    app.include_router(service.routes)
+    app.include_router(health.routes)
+    http.install(app)
+    return app
+
+
+def _task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    return asyncio.create_task(work)
+
+
+async def _assemble(service: Service, settings: Settings) -> Runtime:
+    clock: Clock = (
+        ManualClock(datetime.fromisoformat(settings.clock_start))
+        if settings.clock == "manual"
+        else WallClock()
+    )
+    pool = await _patiently_open(settings, service.name)
+    runtime = Runtime(service, settings, clock, pool, Bus(settings, service.name))
+    await health.resume_clock(runtime)
+    _offer_commands(runtime, Gate(settings))
+    _declare_says(runtime)
+    return runtime
+
+
+async def _patiently_open(settings: Settings, schema: str) -> db.Pool:
+    for attempt in range(300):
+        try:
+            return await db.open_pool(settings, schema)
+        except db.TRANSIENT as error:
+            if attempt == 299:
+                raise
+            telemetry.log().warning("postgres_unreachable", error=type(error).__name__)
+            await asyncio.sleep(0.2)
+    raise AssertionError("unreachable")
+
+
+def _offer_commands(runtime: Runtime, gate: Gate) -> None:
+    """Take the same commands by request/reply on `handrail-command.<service>`."""
+    subject = f"handrail-command.{runtime.service.name}"
+
+    @runtime.bus.broker.subscriber(subject, queue=runtime.service.name)
+    async def take(request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            who = gate.who(request.get("authorization"))
+            data = json.dumps(request.get("data")).encode()
+            command = commands.command_named(runtime, str(request.get("command")), data)
+            key = request.get("idempotency_key")
+            asked = commands.Request(
+                str(key) if key else None, commands.digest_of(subject, str(request.get("on")), data)
+            )
+            return await commands.take(runtime, who, command, str(request.get("on")), request=asked)
+        except Refused as refused:
+            return {"code": refused.code, "detail": refused.message, "status": refused.status}
+        except Exception as error:
+            telemetry.log().error("command_failed", error=type(error).__name__)
+            return {
+                "code": "unavailable",
+                "detail": "The command could not be taken just now.",
+                "status": 503,
+            }
+
+
+def _declare_says(runtime: Runtime) -> None:
+    """Make what the service says visible to FastStream; the stream's configuration is not touched."""
+    from faststream.nats import JStream
+
+    from contracts.subjects import STREAM, said_subjects
+
+    stream = JStream(STREAM, declare=False)
+    for event in runtime.service.says:
+        runtime.bus.broker.publisher(said_subjects(event), schema=event, stream=stream, title=event.type())
+
+
+async def migrate(service: Service, settings: Settings) -> list[str]:
+    """Bring the schema of a service forward; returns the files applied."""
+    connection = await db.connect(settings, service.name)
+    try:
+        return await db.migrate(connection, service.name, components(service))
+    finally:
+        await connection.close()
+
+
+async def serve(service: Service, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then let what runs come to its end."""
+    config = uvicorn.Config(
+        build(service, settings),
+        host=settings.service_host,
+        port=settings.service_port,
+        log_level="error",
+        access_log=False,
+        timeout_graceful_shutdown=10,
+        lifespan="on",
+        server_header=False,
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment, method-assign]
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    await server.serve()
+
+
+def main(service: Service) -> None:
+    """`python -m services.<name>.app [serve|migrate]`."""
+    settings = Settings()
+    telemetry.configure_logs(service.name, settings.log_level)
+    telemetry.configure_traces(service.name, settings.otlp_endpoint)
+    if sys.argv[1:] == ["migrate"]:
+        try:
+            asyncio.run(migrate(service, settings))
+        except db.MigrationError as error:
+            sys.exit(f"handrail: {error}")
+        return
+    import uvloop
+
+    uvloop.run(serve(service, settings))

@@ -1,0 +1,265 @@
+"""Messages applied in one transaction: the inbox, the rules, the states, what is said, the positions."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from contracts.decisions import Woke
+from contracts.event import Envelope
+from contracts.subjects import lane_of
+from services.chassis import db as database
+from services.chassis import parking
+from services.chassis.db import Connection
+from services.chassis.runtime import Runtime
+from services.chassis.service import Aggregate, Reaction
+from services.chassis.telemetry import MESSAGES, log, span
+from services.chassis.unit import Cause, Conflict, Unit
+
+PARKED = "parked"
+"""Stands where an aggregate's table would, in a wake that asks for another try."""
+
+RETRY = (*database.TRANSIENT, Conflict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something a reader must handle: an event off the bus, or a wake whose time has come."""
+
+    kind: str
+    id: str
+    name: str
+    key: str
+    """Id of the aggregate it is about."""
+    lane: int
+    at: datetime
+    content: dict[str, Any]
+    """What is parked if it cannot be taken, enough to try again."""
+    reaction: Reaction | None
+    message: Any
+    correlation_id: str
+    traceparent: str | None
+    seq: int = 0
+    trouble: str = ""
+    """Why it must be parked unread: unknown type or unreadable."""
+
+
+def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str], body: bytes) -> Message:
+    """Turn what the bus delivered into a message; what cannot be read is marked, never raised."""
+    parts = subject.split(".")
+    lane = int(parts[2]) if len(parts) > 2 and parts[2].isdigit() else 0
+    name = headers.get("ce-type", "")
+    id = headers.get("ce-id") or f"seq-{seq}"
+    key = headers.get("ce-partitionkey") or id
+    text = body.decode("utf-8", "replace").replace("\x00", "\ufffd")
+    content = {"subject": subject, "headers": headers, "body": text, "seq": seq}
+    kind = runtime.service.language.get(name)
+    unread = Message(
+        "event",
+        id,
+        name,
+        key,
+        lane,
+        runtime.clock.now(),
+        content,
+        None,
+        None,
+        key,
+        headers.get("traceparent"),
+        seq,
+    )
+    if kind is None:
+        return _troubled(unread, "unknown_event_type")
+    reaction = runtime.service.hears.get(kind)
+    if reaction is None:
+        return unread
+    try:
+        envelope = Envelope.read(headers, kind.model_validate_json(body))
+    except (ValidationError, ValueError, KeyError):
+        return _troubled(unread, "unreadable")
+    event = envelope.event
+    if lane_of(event.aggregate_id) != lane or (parts[1] if len(parts) > 1 else "") != event.network_id:
+        return _troubled(unread, "wrong_subject")
+    return Message(
+        "event", envelope.id, name, event.aggregate_id, lane, envelope.at, content, reaction, event,
+        envelope.correlation_id, envelope.traceparent, seq,
+    )  # fmt: skip
+
+
+def give_up(m: Message, trouble: str) -> Message:
+    """The same message, to be parked whatever its rule would say."""
+    return _troubled(m, trouble)
+
+
+def _troubled(m: Message, trouble: str) -> Message:
+    return Message(
+        m.kind,
+        m.id,
+        m.name,
+        m.key,
+        m.lane,
+        m.at,
+        m.content,
+        None,
+        None,
+        m.correlation_id,
+        m.traceparent,
+        m.seq,
+        trouble,
+    )
+
+
+def read_wake(runtime: Runtime, row: Any) -> Message:
+    """Turn a row of `wakes` into a message."""
+    what, at = row["what"], row["at"]
+    reaction = runtime.service.wakes.get(what.partition(":")[0])
+    content = {"aggregate": row["aggregate"], "what": what, "at": at.isoformat()}
+    return Message(
+        "wake", f"{row['aggregate_id']}/{what}/{at.isoformat()}", what.partition(":")[0], row["aggregate_id"],
+        row["lane"], at, content, reaction, Woke(at, what), row["correlation_id"], row["traceparent"],
+        trouble="" if reaction else "unknown_wake",
+    )  # fmt: skip
+
+
+async def apply(runtime: Runtime, db: Connection, messages: Sequence[Message]) -> Unit:
+    """Handle messages in order inside the caller's transaction and save what comes of it."""
+    unit = Unit(runtime.service, db, runtime.clock.now())
+    parked = await parking.parked_among(db, {m.key for m in messages})
+    await _preload(unit, messages)
+    for m in messages:
+        if m.trouble or m.key in parked:
+            parked.add(m.key)
+            await _park(runtime, db, m, m.trouble or "behind_a_parked_message", None)
+        elif m.reaction is not None:
+            error = await _handle(runtime, unit, m)
+            if error is not None:
+                parked.add(m.key)
+                await _park(runtime, db, m, _reason(error), error)
+    await unit.save()
+    return unit
+
+
+async def _preload(unit: Unit, messages: Sequence[Message]) -> None:
+    wanted: dict[str, tuple[Aggregate, set[str]]] = {}
+    for m in messages:
+        r = m.reaction
+        if r is not None and r.aggregate is not None:
+            wanted.setdefault(r.aggregate.table, (r.aggregate, set()))[1].add(_key_of(m))
+    for _, (aggregate, ids) in sorted(wanted.items()):
+        await unit.load_many(aggregate, ids)
+
+
+def _key_of(m: Message) -> str:
+    assert m.reaction is not None
+    return m.key if m.kind == "wake" else m.reaction.key(m.message)
+
+
+class UnknownAggregate(Exception):
+    """An event about something this service has never heard of."""
+
+
+async def _handle(runtime: Runtime, unit: Unit, m: Message) -> Exception | None:
+    """Let the rules judge one message; on trouble take back what it did and return the trouble."""
+    assert m.reaction is not None
+    with span(f"{m.kind} {m.name}", m.traceparent) as traceparent:
+        unit.begin(Cause(runtime.moment(m.at, m.id), m.correlation_id, traceparent))
+        try:
+            if m.reaction.gather is not None:
+                async with unit.db.transaction():
+                    await m.reaction.gather(unit, _key_of(m), m.message, runtime.moment(m.at, m.id))
+            else:
+                decide_one(unit, m.reaction, _key_of(m), m.message)
+        except RETRY:
+            raise
+        except Exception as error:
+            unit.undo()
+            return error
+    MESSAGES.labels(m.kind, m.name, "taken").inc()
+    return None
+
+
+def decide_one(unit: Unit, reaction: Reaction, key: str, message: Any) -> Any:
+    """Run a pure decision on a loaded aggregate and fold what it decided; returns the state."""
+    assert reaction.aggregate is not None
+    assert reaction.decide is not None
+    assert unit.cause is not None
+    row = unit.rows.get((reaction.aggregate.table, key))
+    state = row.state if row else None
+    if state is None and not reaction.creates:
+        raise UnknownAggregate(reaction.aggregate.table)
+    return unit.record(reaction.aggregate, key, reaction.decide(state, message, unit.cause.moment))
+
+
+def _reason(error: Exception) -> str:
+    return "unknown_aggregate" if isinstance(error, UnknownAggregate) else "rule_failed"
+
+
+async def _park(runtime: Runtime, db: Connection, m: Message, reason: str, error: Exception | None) -> None:
+    MESSAGES.labels(m.kind, m.name if not m.trouble else "unread", "parked").inc()
+    log().warning("parked", kind=m.kind, reason=reason, error=type(error).__name__ if error else "")
+    await parking.park(
+        db,
+        aggregate_id=m.key.replace("\x00", ""),
+        kind=m.kind,
+        name=m.name,
+        message_id=m.id,
+        lane=m.lane,
+        content=_storable(m.content),
+        reason=reason,
+        error=error,
+        at=runtime.clock.now(),
+    )
+
+
+def _storable(content: dict[str, Any]) -> dict[str, Any]:
+    """Postgres takes no NUL and no lone surrogate in jsonb; a parked message must never fail to park."""
+    text = json.dumps(content).replace("\\u0000", "\\ufffd")
+    parsed: dict[str, Any] = json.loads(text.encode("utf-8", "replace"))
+    return parsed
+
+
+async def retry_parked(runtime: Runtime, db: Connection, aggregate_id: str) -> int:
+    """Try an aggregate's parked messages again, in order, under its lane's lease; returns how many it took.
+
+    Stops at the first that fails again; that one and what follows stay parked.
+    """
+    rows = await db.fetch(
+        "SELECT id, kind, content, lane FROM parked "
+        "WHERE aggregate_id = $1 AND dropped_at IS NULL ORDER BY id",
+        aggregate_id,
+    )
+    taken = 0
+    for row in rows:
+        unit = Unit(runtime.service, db, runtime.clock.now())
+        m = _from_parked(runtime, row, aggregate_id)
+        if m.trouble:
+            break
+        if m.reaction is not None:
+            await _preload(unit, [m])
+            if await _handle(runtime, unit, m) is not None:
+                break
+            await unit.save()
+        await db.execute("DELETE FROM parked WHERE id = $1", row["id"])
+        taken += 1
+    return taken
+
+
+def _from_parked(runtime: Runtime, row: Any, aggregate_id: str) -> Message:
+    content = json.loads(row["content"])
+    if row["kind"] == "event":
+        return read_event(
+            runtime, content["seq"], content["subject"], content["headers"], content["body"].encode()
+        )
+    wake = {
+        "aggregate": content["aggregate"],
+        "aggregate_id": aggregate_id,
+        "what": content["what"],
+        "at": datetime.fromisoformat(content["at"]),
+        "lane": row["lane"],
+        "correlation_id": aggregate_id,
+        "traceparent": None,
+    }
+    return read_wake(runtime, wake)
