@@ -14,7 +14,8 @@ def adapter(kind: Any) -> TypeAdapter[Any]:
 
 def dump(value: Any) -> str:
     """A state or fact as JSON."""
-    return adapter(type(value)).dump_json(value).decode()
+    kind: Any = type(value)
+    return adapter(kind).dump_json(value).decode()
 
 
 def load(kind: type, text: str) -> Any:

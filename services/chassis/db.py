@@ -105,7 +105,8 @@ async def migrate(db: Connection, schema: str, components: dict[str, list[tuple[
     try:
         await db.execute(
             """CREATE TABLE IF NOT EXISTS schema_migrations (
-                 component text, name text, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(),
+                 component text, name text, checksum text NOT NULL,
+                 applied_at timestamptz NOT NULL DEFAULT now(),
                  PRIMARY KEY (component, name))"""
         )
         rows = await db.fetch("SELECT component, name, checksum FROM schema_migrations")

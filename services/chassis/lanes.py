@@ -117,7 +117,8 @@ class Reader:
         """Take or give up lanes to come to a fair share; True if the lanes changed."""
         members = await connection.fetchval(
             "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted "
-            "AND classid = hashtext($1)::oid AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+            "AND classid = hashtext($1)::oid "
+            "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
             self._lock("member"),
         )
         share = math.ceil(LANES / max(1, members))

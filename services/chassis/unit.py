@@ -240,12 +240,15 @@ def _outbox_row(e: Envelope) -> tuple[Any, ...]:
 
 _JOURNAL = """INSERT INTO journal (aggregate, aggregate_id, version, type, data, cause, at, recorded_at)
   SELECT a, i, v, t, d::jsonb, c, h, r FROM unnest(
-    $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::timestamptz[]) AS u(a, i, v, t, d, c, h, r)"""
+    $1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+    $8::timestamptz[]) AS u(a, i, v, t, d, c, h, r)"""
 
 _OUTBOX = """INSERT INTO outbox
-    (event_id, type, lane, aggregate_id, sequence, cause, correlation_id, subject, headers, body, at, recorded_at)
+    (event_id, type, lane, aggregate_id, sequence, cause, correlation_id, subject, headers, body,
+     at, recorded_at)
   SELECT e, t, l, a, s, c, k, j, h::jsonb, b, w, r FROM unnest(
-    $1::text[], $2::text[], $3::smallint[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[],
+    $1::text[], $2::text[], $3::smallint[], $4::text[], $5::bigint[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::text[], $11::timestamptz[],
     $12::timestamptz[]) WITH ORDINALITY AS u(e, t, l, a, s, c, k, j, h, b, w, r, n) ORDER BY n"""
 
 _WAKES = """INSERT INTO wakes (aggregate, aggregate_id, what, lane, at, cause, correlation_id, traceparent)

@@ -162,7 +162,7 @@ async def test_a_parked_aggregate_goes_on_in_order_once_the_rule_is_mended(lab: 
 
 
 async def _none_parked(lab: Lab) -> bool:
-    return (await lab.fetch("SELECT count(*) AS n FROM parked"))[0]["n"] == 0
+    return bool((await lab.fetch("SELECT count(*) AS n FROM parked"))[0]["n"] == 0)
 
 
 async def test_an_unknown_type_is_parked_and_its_neighbours_flow(lab: Lab) -> None:
@@ -243,6 +243,7 @@ async def test_the_journal_folds_to_the_state(lab: Lab) -> None:
     state = None
     for row in rows:
         state = COUNTERS.evolve(state, Ticked.model_validate_json(row["data"]))
+    assert state is not None
     stored = (await lab.fetch("SELECT state, version FROM counters"))[0]
     assert stored["version"] == len(rows) == 4
     assert json.loads(stored["state"])["count"] == state.count
