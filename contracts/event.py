@@ -20,7 +20,7 @@ class Event(BaseModel):
     field that holds their aggregate; order is promised within one aggregate of one service.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", defer_build=True)
 
     VERSION: ClassVar[int] = 1
     AGGREGATE: ClassVar[str] = "episode_id"

@@ -92,8 +92,8 @@ async def _patiently_open(settings: Settings, schema: str) -> db.Pool:
 
 
 def _offer_commands(runtime: Runtime, gate: Gate) -> None:
-    """Take the same commands by request/reply on `handrail-command.<service>`."""
-    subject = f"handrail-command.{runtime.service.name}"
+    """Take the same commands by request/reply on `handrail-command.<service>.take`."""
+    subject = f"handrail-command.{runtime.service.name}.take"
 
     @runtime.bus.broker.subscriber(subject, queue=runtime.service.name)
     async def take(request: dict[str, Any]) -> dict[str, Any]:

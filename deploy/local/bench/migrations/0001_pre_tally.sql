@@ -1,0 +1,4 @@
+CREATE TABLE tallies (
+    id text PRIMARY KEY, network_id text NOT NULL, site_id text NOT NULL,
+    version bigint NOT NULL, said bigint NOT NULL DEFAULT 0, state jsonb NOT NULL
+);

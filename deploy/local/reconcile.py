@@ -1,0 +1,215 @@
+"""Compares what the services wrote down, what the stream holds and what every service heard.
+
+Reads with its own SQL and its own consumer and shares no code with the services, so that it
+cannot share a mistake.
+"""
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from deploy.local.network import Network
+from deploy.local.secrets import OPERATOR, SERVICES
+
+STREAM = "EVENTS"
+
+PULL = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of the stream: what reconciling needs of it."""
+
+    seq: int
+    id: str
+    service: str
+    aggregate: str
+    sequence: int
+
+
+@dataclass(slots=True)
+class Findings:
+    """What does not agree; `details` holds the first of each kind."""
+
+    lost: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+    parked: int = 0
+    details: list[str] = field(default_factory=list)
+
+    def note(self, kind: str, sentence: str, count: int = 1) -> None:
+        setattr(self, kind, getattr(self, kind) + count)
+        if count and sum(kind in known for known in self.details) < 5:
+            self.details.append(f"{kind}: {sentence}")
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "lost": self.lost,
+            "doubled": self.doubled,
+            "out_of_order": self.out_of_order,
+            "parked": self.parked,
+        }
+
+
+def reconcile(stack: Network) -> dict[str, int]:
+    """Count what was lost, doubled, out of order or parked. For callers without a running event loop."""
+    return asyncio.run(examine(stack)).counts()
+
+
+async def examine(stack: Network, services: Iterable[str] = SERVICES) -> Findings:
+    """Compare outboxes, stream and inboxes."""
+    names = tuple(services)
+    stream = await read_stream(stack)
+    books = await read_books(stack, names)
+    return compare(stream, books)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What one service keeps: ids it said (unsent ones apart), ids it heard, and how much is parked."""
+
+    said: tuple[str, ...]
+    unsent: int
+    heard: tuple[str, ...]
+    parked: int
+
+
+def compare(stream: list[Said], books: Mapping[str, Books]) -> Findings:
+    """Find every disagreement between the stream and the services' books."""
+    findings = Findings()
+    held = Counter(said.id for said in stream)
+    _once_each(findings, held, "event {id} is in the stream {count} times")
+    said = Counter(id for book in books.values() for id in book.said)
+    _once_each(findings, said, "event {id} was written down {count} times")
+    _same(findings, said, held, "event {id} was written down but is not in the stream")
+    _same(findings, held, said, "event {id} is in the stream but no service wrote it down")
+    for name, book in books.items():
+        heard = Counter(book.heard)
+        _once_each(findings, heard, f"{name} holds event {{id}} {{count}} times")
+        _same(findings, held, heard, f"{name} never heard event {{id}}")
+        _same(findings, heard, held, f"{name} heard event {{id}}, which the stream does not hold")
+        if book.parked:
+            findings.note("parked", f"{name} has {book.parked} parked messages", book.parked)
+    _check_order(stream, findings)
+    return findings
+
+
+def _once_each(findings: Findings, ids: Counter[str], sentence: str) -> None:
+    for id, count in ids.items():
+        if count > 1:
+            findings.note("doubled", sentence.format(id=id, count=count), count - 1)
+
+
+def _same(findings: Findings, here: Counter[str], there: Counter[str], sentence: str) -> None:
+    """Whatever is here must be there too."""
+    for id in here.keys() - there.keys():
+        findings.note("lost", sentence.format(id=id))
+
+
+def _check_order(stream: list[Said], findings: Findings) -> None:
+    """Within one aggregate as told by one service, sequences go up by one, in the order of the stream."""
+    last: dict[tuple[str, str], int] = {}
+    for said in sorted(stream, key=lambda s: s.seq):
+        teller = (said.service, said.aggregate)
+        before = last.get(teller, 0)
+        if said.sequence != before + 1:
+            findings.note(
+                "out_of_order", f"{said.service} told {said.sequence} after {before} of {said.aggregate}"
+            )
+        last[teller] = said.sequence
+
+
+async def read_books(stack: Network, services: Iterable[str]) -> dict[str, Books]:
+    """The outbox, inbox and parked count of every service, as one snapshot each."""
+    import asyncpg
+
+    db: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**stack.pg_dsn_kwargs(OPERATOR))
+    try:
+        books = {}
+        for name in services:
+            said = await db.fetch(
+                f"SELECT event_id, sent_at IS NULL AS unsent FROM {name}.outbox ORDER BY id"
+            )
+            heard = await db.fetch(f"SELECT event_id FROM {name}.inbox")
+            parked = await db.fetchval(f"SELECT count(*) FROM {name}.parked WHERE dropped_at IS NULL")
+            books[name] = Books(
+                tuple(row["event_id"] for row in said),
+                sum(row["unsent"] for row in said),
+                tuple(row["event_id"] for row in heard),
+                int(parked),
+            )
+        return books
+    finally:
+        await db.close()
+
+
+async def read_stream(stack: Network) -> list[Said]:
+    """Every message of the stream by an ephemeral consumer, headers only."""
+    import nats
+
+    client = await nats.connect(**stack.nats_kwargs("operator"), connect_timeout=10)
+    try:
+        return await _read_all(client)
+    finally:
+        await client.close()
+
+
+async def _read_all(client: Any) -> list[Said]:
+    found = await _api(client, f"STREAM.INFO.{STREAM}", {})
+    total, last = found["state"]["messages"], found["state"]["last_seq"]
+    if not total:
+        return []
+    config = {
+        "deliver_policy": "all",
+        "ack_policy": "none",
+        "headers_only": True,
+        "mem_storage": True,
+        "num_replicas": 1,
+        "inactive_threshold": 30_000_000_000,
+    }
+    made = await _api(client, f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
+    inbox = client.new_inbox()
+    subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
+    pull = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{made['name']}"
+    ask = json.dumps({"batch": PULL, "expires": 10_000_000_000}).encode()
+    messages: list[Said] = []
+    credit = 0
+    try:
+        while not messages or messages[-1].seq < last:
+            if credit <= 0:
+                await client.publish(pull, ask, reply=inbox)
+                credit = PULL
+            message = await subscription.next_msg(timeout=15)
+            headers = message.headers or {}
+            if "Status" in headers and "ce-id" not in headers:
+                credit = 0
+                continue
+            credit -= 1
+            messages.append(_said(message.reply, headers))
+    finally:
+        await subscription.unsubscribe()
+    return messages
+
+
+def _said(reply: str, headers: Mapping[str, str]) -> Said:
+    parts = reply.split(".")
+    source = unquote(headers["ce-source"]).split("/")
+    return Said(
+        seq=int(parts[5] if len(parts) == 9 else parts[7]),
+        id=unquote(headers["ce-id"]),
+        service=source[2],
+        aggregate=source[3],
+        sequence=int(headers["ce-sequence"]),
+    )
+
+
+async def _api(client: Any, subject: str, request: Mapping[str, object]) -> dict[str, Any]:
+    answer = await client.request(f"$JS.API.{subject}", json.dumps(request).encode(), timeout=10)
+    document: dict[str, Any] = json.loads(answer.data)
+    if "error" in document:
+        raise RuntimeError(f"JetStream refused {subject}: {document['error'].get('description')}")
+    return document

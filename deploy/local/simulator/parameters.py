@@ -1,0 +1,264 @@
+"""The figures behind the simulated people, read from `parameters.toml`."""
+
+import math
+import tomllib
+from functools import lru_cache
+from pathlib import Path
+from random import Random
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+_FILE = Path(__file__).with_name("parameters.toml")
+
+
+class Figures(BaseModel):
+    """A table of figures with the source they were taken from."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cite: str = ""
+    assumption: bool = False
+
+
+class Spread(BaseModel):
+    """A distribution cut to a range."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["lognormal", "truncnormal"]
+    sigma: float
+    min: float
+    max: float
+    median: float = 0.0
+    mean: float = 0.0
+
+    def draw(self, rng: Random) -> float:
+        """One value inside the range."""
+        if self.kind == "lognormal":
+            return min(max(self.median * math.exp(rng.gauss(0.0, self.sigma)), self.min), self.max)
+        while True:
+            value = rng.gauss(self.mean, self.sigma)
+            if self.min <= value <= self.max:
+                return value
+
+
+class Shares(BaseModel):
+    """Named shares of a whole."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    cite: str = ""
+    assumption: bool = False
+
+    @property
+    def table(self) -> dict[str, float]:
+        return {name: float(value) for name, value in (self.__pydantic_extra__ or {}).items()}
+
+    def draw(self, rng: Random) -> str:
+        """One name, as often as its share says."""
+        return pick(rng, self.table)
+
+
+def pick(rng: Random, shares: dict[str, float]) -> str:
+    """One key, as often as its share says."""
+    left = rng.random() * sum(shares.values())
+    for name, share in shares.items():
+        left -= share
+        if left < 0:
+            return name
+    return next(reversed(shares))
+
+
+class Mix(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Shares
+    program_kind: Shares
+    substance: Shares
+    sex: Shares
+    age: Shares
+    plan_kind: Shares
+
+
+class Arrivals(Figures):
+    variance_over_mean: float
+    weekday_weights: tuple[float, ...]
+    admitted_per_request: float
+    mean_stay_days: float
+
+
+class Funnel(Figures):
+    days_to_assessment: Spread
+    days_to_admission: Spread
+    show_floor: float
+    show_span: float
+    show_tau_days: float
+    assessed_to_admitted: float
+    wait_factor: Shares
+    not_admitted: Shares
+
+
+class Detox(Figures):
+    share: float
+    days: Spread
+    returns: float
+
+
+class Waitlist(Figures):
+    accept: float
+
+
+class Authorization(Figures):
+    denied: float
+    commercial_days: int
+    medicaid_days: int
+
+
+class Exit(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shape: float
+    scale_days: float
+
+
+class Preset(Figures):
+    """One way in which episodes end."""
+
+    frailty_sigma: float
+    planned_end_days: Spread
+    extended_share: float
+    extension_days: Spread
+    exits: dict[str, Exit]
+
+
+class Episodes(Figures):
+    network_90d: Preset
+    public_sud_teds: Preset
+
+
+class ExitWords(Figures):
+    against_advice_of_dropped: float
+    lower_level_of_lateral: float
+    coverage_ended_of_other: float
+    moved_of_other: float
+
+
+class Attendance(Figures):
+    in_person_intercept: float
+    telehealth_intercept: float
+    untuned_intercept: float
+    patient_sigma: float
+    frailty_correlation: float
+    week_decay: float
+    disengaged_days: int
+    disengaged_logit: float
+    late: float
+    late_minutes: Spread
+    left_early: float
+    left_early_minutes: Spread
+    miss_kind: Shares
+
+
+class ResponseClass(BaseModel):
+    """How a symptom score moves over the weeks."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weight: float
+    drop_fraction: float = 0.0
+    tau_weeks: float = 1.0
+    points_per_week: float = 0.0
+
+
+class ResponseClasses(Figures):
+    rapid: ResponseClass
+    gradual: ResponseClass
+    non_responder: ResponseClass
+    deteriorating: ResponseClass
+
+    def draw(self, rng: Random) -> ResponseClass:
+        """One class, as often as its weight says."""
+        classes = (self.rapid, self.gradual, self.non_responder, self.deteriorating)
+        return classes[int(pick(rng, {str(i): each.weight for i, each in enumerate(classes)}))]
+
+
+class Phq9(Figures):
+    baseline_mental_health: Spread
+    baseline_sud: Spread
+    noise_sd: float
+    noise_ar1: float
+    slope_sd: float
+    missing: float
+    item9_from_total: int
+    item9_positive: float
+    classes: ResponseClasses
+
+
+class Gad7(Figures):
+    baseline: Spread
+    change_scale_vs_phq9: float
+    noise_sd: float
+
+
+class Lapse(Figures):
+    first_alpha_weeks: float
+    first_beta: float
+    repeat_mean_weeks: float
+    relapse: float
+    reported: float
+
+
+class After(Figures):
+    check_in_reached: float
+    at_risk: float
+    relapse: float
+    alumni: float
+    outreach_reached: float
+    recommendation_agreed: float
+
+
+class Week(Figures):
+    days: dict[str, float]
+    free: dict[str, float]
+
+
+class Parameters(BaseModel):
+    """Every figure of the model of people."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str
+    mix: Mix
+    arrivals: Arrivals
+    funnel: Funnel
+    detox: Detox
+    waitlist: Waitlist
+    authorization: Authorization
+    episode: Episodes
+    exit_words: ExitWords
+    attendance: Attendance
+    phq9: Phq9
+    gad7: Gad7
+    lapse: Lapse
+    after: After
+    week: Week
+
+    def assumptions(self) -> list[str]:
+        """Names of the tables in which a number was chosen rather than found."""
+        return sorted(_assumed("", self))
+
+
+def _assumed(path: str, table: BaseModel) -> list[str]:
+    found = [path] if getattr(table, "assumption", False) else []
+    for name in type(table).model_fields:
+        value = getattr(table, name)
+        if isinstance(value, BaseModel):
+            found += _assumed(f"{path}.{name}".lstrip("."), value)
+    return found
+
+
+@lru_cache
+def parameters() -> Parameters:
+    """The figures in force."""
+    return Parameters.model_validate(tomllib.loads(_FILE.read_text()))

@@ -1,0 +1,114 @@
+"""The staff of a simulated network: they act only through the public HTTP APIs."""
+
+import math
+from collections.abc import Mapping
+from datetime import date
+
+from deploy.local.simulator.clinic import Clinic
+from deploy.local.simulator.front_desk import FrontDesk
+from deploy.local.simulator.parameters import parameters
+from deploy.local.simulator.people import draw_person, people_of
+from deploy.local.simulator.roll_call import RollCall
+from deploy.local.simulator.scene import Scene, Site
+from deploy.local.trouble import Trouble
+
+SMALLEST_LEVEL_1 = 12
+FIRST_BUNDLE = 9000
+"""Where the numbers of people behind real bundles begin, far from those drawn."""
+
+
+class Staff:
+    """Front desk, clinic and group leaders of every site."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.front_desk = FrontDesk(scene)
+        self.clinic = Clinic(scene)
+        self.roll_call = RollCall(scene)
+
+    async def open_network(self, requests_per_site: int, days: int) -> None:
+        """Open the sites and their groups, with about as many seats as people expected at a time."""
+        for site in self._scene.sites:
+            await self._must(
+                "/v1/sites",
+                {
+                    "site_id": site.id,
+                    "tz": site.tz,
+                    "opens_local": "08:00",
+                    "closes_local": "22:00",
+                    "part2": True,
+                },
+                f"{site.id}/open",
+            )
+        await self._scene.settle()
+        for site in self._scene.sites:
+            for group in groups_of(site, requests_per_site, days):
+                await self._must("/v1/groups", group, str(group["group_id"]))
+        await self._scene.settle()
+
+    async def _must(self, path: str, body: dict[str, object], step: str) -> None:
+        reply = await self._scene.api.do("scheduling", path, body, "scheduler", step=step)
+        if not reply.done:
+            raise Trouble(
+                f"Scheduling declines to open {step} ({reply.code}).",
+                str(reply.body.get("detail", "")),
+                code="open",
+            )
+
+    def expect_people(self, requests_per_site: dict[str, int], days: int, starts_on: date) -> None:
+        """Put everybody who will call into the desk diary."""
+        for site in self._scene.sites:
+            for person in people_of(self._scene.seed, site.id, requests_per_site[site.id], days, starts_on):
+                self.front_desk.expect(person, date.fromordinal(starts_on.toordinal() + person.arrives))
+
+    async def take_bundles(self, bundles: Mapping[str, bytes], starts_on: date) -> dict[str, int]:
+        """Hand bundles to intake, sites in turn; how many were taken or declined, by code."""
+        outcome: dict[str, int] = {}
+        self.front_desk.today = starts_on
+        for n, (name, bundle) in enumerate(bundles.items()):
+            site = self._scene.sites[n % len(self._scene.sites)]
+            person = draw_person(self._scene.seed, site.id, FIRST_BUNDLE + n, 0, starts_on)
+            code = await self.front_desk.take_bundle(name, bundle, person) or "taken"
+            outcome[code] = outcome.get(code, 0) + 1
+        return outcome
+
+    async def office_hours(self, today: date) -> None:
+        """One working day at the desks."""
+        await self.clinic.work(today)
+        await self.front_desk.work(today)
+
+
+def groups_of(site: Site, requests: int, days: int) -> list[dict[str, object]]:
+    """The weekly groups of one site: mornings, evenings, and a small weekly one for those who step down."""
+    figures = parameters().arrivals
+    census = requests * figures.admitted_per_request * figures.mean_stay_days / days
+    seats = max(3, math.ceil(census))
+    iop: dict[str, object] = {"site_id": site.id, "levels": ["2.1"], "dow": [1, 2, 3, 4, 5]}
+    return [
+        {
+            **iop,
+            "group_id": f"{site.id}-morning",
+            "kind": "early_recovery_skills",
+            "capacity": math.ceil(seats / 2),
+            "start_local": "09:00",
+            "end_local": "12:00",
+        },
+        {
+            **iop,
+            "group_id": f"{site.id}-evening",
+            "kind": "relapse_prevention",
+            "capacity": max(1, seats // 2),
+            "start_local": "18:00",
+            "end_local": "21:00",
+        },
+        {
+            "site_id": site.id,
+            "group_id": f"{site.id}-continuing",
+            "kind": "process",
+            "levels": ["1"],
+            "capacity": max(SMALLEST_LEVEL_1, seats),
+            "dow": [2, 4],
+            "start_local": "17:00",
+            "end_local": "18:30",
+        },
+    ]

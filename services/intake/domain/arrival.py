@@ -1,0 +1,134 @@
+"""How a way through the network opens and opens anew: T1 and T31."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from contracts.decisions import Moment, Refused
+from contracts.intake import ReferralReceived
+from contracts.progress import PatientDischarged
+from contracts.rulebook import IntakeRules
+from contracts.scheduling import SiteOpened
+from contracts.vocabulary import PlanKind, ProgramKind, ReferralSource, Urgency
+from services.intake.domain import indications
+from services.intake.domain.facts import EpisodeEnded, ReferralOpened, SiteKept, about
+from services.intake.domain.indications import Indication
+from services.intake.domain.people import Person, age_on, likeness, local_date
+from services.intake.domain.state import Referral, Site, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiveReferral:
+    """Take in a referral for a person."""
+
+    network_id: str
+    site_id: str
+    sites: tuple[str, ...]
+    """The caller's sites: only there may a refusal point at the referral that is already open."""
+    source: ReferralSource
+    urgency: Urgency
+    person: Person = field(repr=False)
+    program_kind: ProgramKind | None = None
+    plan_kind_hint: PlanKind | None = None
+    indications: tuple[Indication, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of the same person, or of one much alike, when a referral arrives."""
+
+    open_referral_id: str | None = None
+    open_site_id: str | None = None
+    prior_referral_id: str | None = None
+    prior_patient_id: str | None = None
+    looks_like_somebody: bool = False
+
+
+def open_site(site: Site | None, heard: SiteOpened, moment: Moment) -> list[SiteKept]:
+    """Keep a site's zone and confidentiality regime; the last word counts."""
+    ZoneInfo(heard.tz)
+    if site is not None and site.network_id != heard.network_id:
+        return []
+    kept = Site(heard.site_id, heard.network_id, heard.site_id, heard.tz, heard.part2)
+    return [] if site == kept else [SiteKept(kept)]
+
+
+def receive_referral(
+    site: Site, known: Known, command: ReceiveReferral, moment: Moment, id: str
+) -> list[Any]:
+    """T1 and T31: open a referral, unless the person's way in this network is already open."""
+    rules = moment.rules.intake
+    age = age_on(command.person.birth_date, local_date(moment.at, site.tz))
+    _refuse_age(age, rules)
+    if known.open_referral_id is not None and rules.duplicate_open:
+        theirs = known.open_site_id in command.sites
+        facts: dict[str, Any] = {"referral_id": known.open_referral_id} if theirs else {}
+        raise Refused(
+            "duplicate_referral",
+            "A referral like this one is already being looked after in this network.",
+            hint="Nothing more is needed; the team in charge will follow up.",
+            **facts,
+        )
+    opened = Referral(
+        id=id,
+        network_id=command.network_id,
+        site_id=command.site_id,
+        patient_id=known.prior_patient_id or moment.new_id("patient"),
+        part2=site.part2,
+        tz=site.tz,
+        stage=Stage.REFERRED,
+        person=command.person,
+        likeness=likeness(command.person),
+        source=command.source,
+        urgency=_urgency(command, moment),
+        received_at=moment.at,
+        program_kind=command.program_kind,
+        prior_episode_id=known.prior_referral_id,
+        plan_kind_hint=command.plan_kind_hint,
+        flags=_flags(command, known, age, rules),
+    )
+    received = ReferralReceived(
+        **about(opened, moment),
+        source=opened.source,
+        urgency=opened.urgency,
+        received_at=opened.received_at,
+        tz=opened.tz,
+        requested_program_kind=opened.program_kind,
+        prior_episode_id=opened.prior_episode_id,
+    )
+    return [ReferralOpened(opened), received]
+
+
+def end_episode(referral: Referral, heard: PatientDischarged, moment: Moment) -> list[Any]:
+    """The admitted person's episode is over: their way may open anew (T31)."""
+    if referral.stage is not Stage.ADMITTED:
+        return []
+    return [EpisodeEnded(moment.at, heard.reason)]
+
+
+def _refuse_age(age: int, rules: IntakeRules) -> None:
+    if age < rules.min_age:
+        raise Refused(
+            "under_age",
+            f"The person is younger than the {rules.min_age} years from which the programs admit.",
+        )
+    if age > rules.max_age:
+        raise Refused("over_age", f"The birth date makes the person older than {rules.max_age} years.")
+
+
+def _urgency(command: ReceiveReferral, moment: Moment) -> Urgency:
+    """A fresh suicidal crisis makes a routine referral urgent; an overdose coded long ago does not."""
+    since = moment.at.date() - timedelta(days=moment.rules.intake.suicide_code_days)
+    fresh = any("suicide" in i.classes and (i.onset is None or i.onset >= since) for i in command.indications)
+    return Urgency.URGENT if fresh and command.urgency is Urgency.ROUTINE else command.urgency
+
+
+def _flags(command: ReceiveReferral, known: Known, age: int, rules: IntakeRules) -> tuple[str, ...]:
+    """What somebody should look at before the first call."""
+    flags = {f for i in command.indications for c in i.classes if (f := indications.FLAGS.get(c))}
+    if age >= rules.flag_age:
+        flags.add("check_age")
+    if known.looks_like_somebody:
+        flags.add("possible_match")
+    return tuple(sorted(flags))

@@ -1,0 +1,89 @@
+"""Who a person is: what is kept of them here and nowhere else, and how they are known again."""
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from contracts.rulebook import IntakeRules
+from contracts.vocabulary import AgeBand
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A number that one system gave to one person."""
+
+    system: str = field(repr=False)
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as referred. Nothing of it may appear in an event, an error or a log."""
+
+    given: str = field(repr=False)
+    family: str = field(repr=False)
+    birth_date: date = field(repr=False)
+    sex: str | None = field(default=None, repr=False)
+    phone: str | None = field(default=None, repr=False)
+    language: str | None = field(default=None, repr=False)
+    identifiers: tuple[Identifier, ...] = field(default=(), repr=False)
+
+
+def local_date(at: datetime, tz: str) -> date:
+    """The civil date of an instant at a site."""
+    return at.astimezone(ZoneInfo(tz)).date()
+
+
+def age_on(born: date, today: date) -> int:
+    """Completed years; negative before birth."""
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def age_band(born: date, today: date, rules: IntakeRules) -> AgeBand:
+    """Adult or adolescent on a day."""
+    return AgeBand.ADULT if age_on(born, today) >= rules.adult_age else AgeBand.ADOLESCENT
+
+
+def person_keys(person: Person) -> tuple[str, ...]:
+    """Every key under which this very person may be known: each identifier, and name, birth date and phone.
+
+    Sorted, so that two who claim the same keys claim them in the same order.
+    """
+    keys = {_digest("id", _fold(i.system), _plain(i.value)) for i in person.identifiers if _tells_apart(i)}
+    phone = _digits(person.phone or "")
+    if phone:
+        keys.add(_digest("name", *_name_and_birth(person), phone))
+    return tuple(sorted(keys))
+
+
+def likeness(person: Person) -> str:
+    """The key of name and birth date alone: enough to make somebody look, never enough to link."""
+    return _digest("like", *_name_and_birth(person))
+
+
+def _name_and_birth(person: Person) -> tuple[str, str, str]:
+    return _fold(person.given), _fold(person.family), person.birth_date.isoformat()
+
+
+def _tells_apart(identifier: Identifier) -> bool:
+    """A number without a system, or a filler such as 999-99-9999, is shared by strangers."""
+    return bool(_fold(identifier.system)) and len(set(_plain(identifier.value))) > 1
+
+
+def _fold(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in _fold(text) if c.isalnum())
+
+
+def _digits(phone: str) -> str:
+    digits = "".join(str(unicodedata.digit(c)) for c in phone if unicodedata.digit(c, None) is not None)
+    return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,90 @@
+"""Every sentence that can leave the house, as data.
+
+What a patient gets may be read over a shoulder: it never hints at the program, a diagnosis,
+substances, mental health, a group or a site.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Audience(StrEnum):
+    """Who reads a message: quiet hours and consent bind what goes to patients only."""
+
+    PATIENT = "patient"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """One sentence with gaps, and who gets it."""
+
+    id: str
+    audience: Audience
+    role: str
+    text: str
+
+
+def _patient(template_id: str, text: str) -> Template:
+    return Template(template_id, Audience.PATIENT, "patient", text)
+
+
+def _staff(template_id: str, role: str, text: str) -> Template:
+    return Template(template_id, Audience.STAFF, role, text)
+
+
+_ALL = (
+    _patient(
+        "appointment_times",
+        "Your appointments from {from_date}: {times}. Please call us if a time does not suit you.",
+    ),
+    _patient(
+        "appointment_changed",
+        "Your appointments change from {from_date}: {times}. Please call us if a time does not suit you.",
+    ),
+    _patient(
+        "appointment_missed",
+        "You had an appointment on {date} and we did not see you. Please call us when you can.",
+    ),
+    _patient(
+        "appointment_cancelled",
+        "Your appointment on {date} does not take place. We will see you at the next one.",
+    ),
+    _patient(
+        "appointment_corrected",
+        "We wrote that you missed an appointment on {date}. That was our mistake and is corrected.",
+    ),
+    _patient("time_offered", "A time has become free for you. Please call us by {until} if you want it."),
+    _patient("goodbye", "Thank you. This is our last message to you. You can call us at any time."),
+    _staff("new_referral", "admissions", "New referral ({urgency}). Make the first contact."),
+    _staff("suicide_risk", "clinician", "Screening found a high suicide risk. See this person now."),
+    _staff(
+        "offer_open",
+        "admissions",
+        "A freed place is offered until {until}. Call the person and record the answer.",
+    ),
+    _staff("agree_week", "scheduler", "Admitted on {date}. Agree on the weekly calendar with the person."),
+    _staff(
+        "week_infeasible",
+        "scheduler",
+        "No legal week of {minutes} minutes can be made ({cause}). Decide how to go on.",
+    ),
+    _staff(
+        "outreach",
+        "care_team",
+        "{missed} appointments missed in a row, last on {date}. Reach out and record the attempt.",
+    ),
+    _staff("review_step_down", "clinician", "The facts speak for less treatment. Review by {until}."),
+    _staff(
+        "review_step_up", "clinician", "The facts speak for more treatment ({trigger}). Review by {until}."
+    ),
+    _staff("review_extension", "clinician", "An extension to {date} is asked for. Review it."),
+    _staff("safety_alert", "clinician", "Safety alert ({severity}). Acknowledge it by {until}."),
+    _staff("check_in_due", "care_team", "Check-in call {number} is due on {date}."),
+)
+TEMPLATES: dict[str, Template] = {template.id: template for template in _ALL}
+
+
+def text_of(template_id: str, words: dict[str, str]) -> str:
+    """The sentence with its gaps filled."""
+    return TEMPLATES[template_id].text.format(**words)

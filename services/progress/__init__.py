@@ -1,0 +1,1 @@
+"""Progress follows each admitted person: plan, goals, measures, recommendations, aftercare and discharge."""

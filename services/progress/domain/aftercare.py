@@ -1,0 +1,187 @@
+"""After the program: the future-steps meeting, check-in calls, and the alumni."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from contracts.decisions import Guard, Moment, Refused, Unwake, Wake, Woke, require
+from contracts.progress import AftercarePlanned, AlumniEnrolled, CheckInCompleted, CheckInDue, CheckInMissed
+from services.progress.domain.extension import drop_extension
+from services.progress.domain.facts import Aftercare, Stage
+from services.progress.domain.recommend import close_all, review_relapse
+from services.progress.domain.state import Episode
+from services.progress.domain.telling import (
+    Facts,
+    about,
+    after_days,
+    at_stage,
+    clinical,
+    midnight,
+    moved,
+    running,
+    then,
+)
+
+STATUSES = ("stable", "at_risk", "relapse")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanAftercare:
+    """Record the future-steps meeting and end the program."""
+
+    meeting_held: bool
+    components: tuple[str, ...]
+    relapse_prevention_plan: bool
+    override_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCheckIn:
+    """Say how a check-in call went."""
+
+    reached: bool
+    status_summary: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolAlumni:
+    """Keep in touch with a person who finished aftercare."""
+
+    consented: bool
+
+
+def plan_aftercare(state: Episode, command: PlanAftercare, moment: Moment) -> Facts:
+    """The program ends when its goals are met, or when a clinician says why it ends all the same (T27)."""
+    running(state)
+    required = [p for p in state.goals if p.goal.required_for_step_down]
+    done = bool(required) and not state.remaining_required
+    require(
+        "aftercare_refused",
+        "Aftercare cannot begin",
+        [
+            clinical(moment),
+            at_stage(state, Stage.ATTENDING),
+            Guard("meeting_held", command.meeting_held, "the future-steps meeting has not been held"),
+            Guard(
+                "goals_met",
+                done or bool(command.override_reason),
+                "required goals are open and no reason is given to pass over them",
+                {"remaining_required": state.remaining_required, "required": len(required)},
+            ),
+            Guard(
+                "relapse_prevention_plan",
+                command.relapse_prevention_plan,
+                "there is no relapse prevention plan",
+            ),
+        ],
+    )
+    today = state.day(moment.at)
+    calls = moment.rules.checkins
+    return [
+        *close_all(state, "superseded"),
+        *drop_extension(state, moment, "aftercare"),
+        Unwake("evaluate"),
+        AftercarePlanned(
+            **about(state, moment.actor),
+            aftercare_plan_id=moment.new_id("aftercare"),
+            meeting_at=moment.at,
+            components=command.components,
+            relapse_prevention_plan=command.relapse_prevention_plan,
+            checkin_cadence_days=calls.cadence_days,
+            until_on=today + timedelta(days=calls.days),
+        ),
+        moved(state, moment, Stage.AFTERCARE, "T27"),
+        Wake(after_days(today, calls.cadence_days, state.tz), "check_in"),
+    ]
+
+
+def ask_check_in(state: Episode, _message: Woke, moment: Moment) -> Facts:
+    """A call is due today, and overdue when the day is over."""
+    plan = state.aftercare
+    if state.stage is not Stage.AFTERCARE or plan is None or plan.due_on is not None:
+        return []
+    due_on = next_call_on(plan)
+    if due_on > plan.until_on or moment.at < midnight(due_on, state.tz):
+        return []
+    due = CheckInDue(**about(state, moment.actor), check_in=plan.called + 1, due_on=due_on)
+    return [due, Wake(after_days(due_on, 1, state.tz), "check_in_missed")]
+
+
+def record_check_in(state: Episode, command: RecordCheckIn, moment: Moment) -> Facts:
+    """A call reached the person or did not; a relapse told on the phone leads back to treatment."""
+    running(state)
+    plan = state.aftercare
+    if state.stage is not Stage.AFTERCARE or plan is None or plan.due_on is None:
+        raise Refused("no_check_in_due", "No check-in call is due.", state=state.stage)
+    if command.reached and command.status_summary not in STATUSES:
+        message = f"A call that reached somebody says how they are: {', '.join(STATUSES)}."
+        raise Refused("status_unknown", message, status=422)
+    if not command.reached:
+        return _missed(state, plan, plan.due_on, moment)
+    done = CheckInCompleted(
+        **about(state, moment.actor),
+        check_in=plan.called,
+        due_on=plan.due_on,
+        status_summary=command.status_summary or "",
+    )
+    relapse = [review_relapse] if command.status_summary == "relapse" else []
+    return then(state, moment, [done, *_next_call(state, plan)], *relapse)
+
+
+def miss_check_in(state: Episode, _message: Woke, moment: Moment) -> Facts:
+    """The day of a call went by without one."""
+    plan = state.aftercare
+    if state.stage is not Stage.AFTERCARE or plan is None or plan.due_on is None:
+        return []
+    if state.day(moment.at) <= plan.due_on:
+        return []
+    return _missed(state, plan, plan.due_on, moment)
+
+
+def enrol_alumni(state: Episode, command: EnrolAlumni, moment: Moment) -> Facts:
+    """Aftercare is over and the person wants to stay in touch (T29)."""
+    running(state)
+    require(
+        "alumni_refused",
+        "The person cannot be enrolled",
+        [
+            at_stage(state, Stage.AFTERCARE),
+            Guard("consent", command.consented, "the person has not consented"),
+            aftercare_is_over(state, moment),
+        ],
+    )
+    today = state.day(moment.at)
+    return [
+        *close_all(state, "superseded"),
+        AlumniEnrolled(**about(state, moment.actor), enrolled_on=today),
+        moved(state, moment, Stage.ALUMNI, "T29"),
+        Unwake("check_in"),
+        Unwake("check_in_missed"),
+    ]
+
+
+def aftercare_is_over(state: Episode, moment: Moment) -> Guard:
+    """Its last day has come, or too many calls reached nobody."""
+    plan = state.aftercare
+    missed = plan.missed if plan else 0
+    limit = moment.rules.checkins.max_missed
+    over = plan is not None and (state.day(moment.at) >= plan.until_on or missed >= limit)
+    facts = {"until_on": str(plan.until_on) if plan else None, "missed": missed}
+    return Guard(
+        "aftercare_over", over, f"aftercare is not over, and fewer than {limit} calls were missed", facts
+    )
+
+
+def next_call_on(plan: Aftercare) -> date:
+    """The day of the next call: the cadence counts from the beginning, however a call went."""
+    return plan.started_on + timedelta(days=plan.cadence_days * (plan.called + 1))
+
+
+def _missed(state: Episode, plan: Aftercare, due_on: date, moment: Moment) -> Facts:
+    missed = CheckInMissed(**about(state, moment.actor), check_in=plan.called, due_on=due_on)
+    return [missed, *_next_call(state, plan)]
+
+
+def _next_call(state: Episode, plan: Aftercare) -> Facts:
+    due_on = next_call_on(plan)
+    told: Facts = [Unwake("check_in_missed")]
+    return [*told, Wake(midnight(due_on, state.tz), "check_in")] if due_on <= plan.until_on else told

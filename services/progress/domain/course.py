@@ -1,0 +1,167 @@
+"""The course of treatment: admission, the agreed week, attendance, closed weeks and outreach."""
+
+from dataclasses import dataclass
+
+from contracts.decisions import Moment, Wake
+from contracts.intake import PatientAdmitted
+from contracts.progress import EpisodeStarted, OutreachAttempted
+from contracts.scheduling import (
+    AttendanceCorrected,
+    ScheduleInfeasible,
+    SessionAttended,
+    SessionMissed,
+    TreatmentWeekClosed,
+    WeeklyScheduleAgreed,
+    WeeklyScheduleChanged,
+)
+from contracts.vocabulary import ServiceKind
+from services.progress.domain.evolve import evolve
+from services.progress.domain.facts import (
+    Admitted,
+    AttendanceNoted,
+    AttendanceStruck,
+    Contact,
+    ContactNoted,
+    MissNoted,
+    ScheduleNoted,
+    ScheduleStuck,
+    Sitting,
+    Stage,
+    Week,
+    WeekNoted,
+)
+from services.progress.domain.plan import weigh_goals
+from services.progress.domain.recommend import review_attendance, review_step_down
+from services.progress.domain.state import Episode
+from services.progress.domain.telling import Facts, about, after_days, band_of, moved, running, then
+
+
+@dataclass(frozen=True, slots=True)
+class LogOutreach:
+    """Somebody tried to reach a person who stayed away."""
+
+    channel: str
+    reached: bool
+
+
+def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) -> Facts:
+    """An admission begins an episode; the extension is thought of in time before its planned end."""
+    if state is not None:
+        return []
+    admitted = Admitted(
+        episode_id=event.episode_id,
+        network_id=event.network_id,
+        site_id=event.site_id,
+        patient_id=event.patient_id,
+        part2=event.part2,
+        tz=event.tz,
+        program_id=event.program_id,
+        program_kind=event.program_kind,
+        age_band=event.age_band,
+        clinician_id=event.primary_clinician_id,
+        level=event.level,
+        weekly_minutes=event.prescribed_weekly_minutes,
+        admitted_on=event.admitted_on,
+        planned_end_on=event.planned_end_on,
+        authorized=event.authorization_id is not None,
+        baselines={r.instrument: r.total for r in event.baseline if r.total is not None},
+    )
+    started = EpisodeStarted(
+        **about(evolve(None, admitted), moment.actor),
+        level=event.level,
+        planned_end_on=event.planned_end_on,
+        weekly_minutes=event.prescribed_weekly_minutes,
+        tz=event.tz,
+    )
+    notice = after_days(event.planned_end_on, -moment.rules.progress.extension_notice_days, event.tz)
+    return [admitted, started, Wake(notice, "extension_due")]
+
+
+def note_schedule(
+    state: Episode, event: WeeklyScheduleAgreed | WeeklyScheduleChanged, moment: Moment
+) -> Facts:
+    """A calendar that a person agreed on sets the dose; one that carries out a step keeps the step's."""
+    if state.over or event.version <= state.schedule_version:
+        return []
+    band = band_of(state, moment.rules)
+    carries_out_step = state.schedule_pending and state.schedule_stuck is None
+    asked_for = not carries_out_step and band is not None and band.holds(event.planned_weekly_minutes)
+    dose = event.planned_weekly_minutes if asked_for else state.weekly_minutes
+    told: Facts = [ScheduleNoted(event.version, event.planned_weekly_minutes, dose)]
+    if state.stage is Stage.ADMITTED:
+        told.append(moved(state, moment, Stage.SCHEDULED, "T13"))
+    return then(state, moment, told, review_step_down)
+
+
+def note_infeasible(state: Episode, event: ScheduleInfeasible, _moment: Moment) -> Facts:
+    """A step found no legal week; whoever opens the episode sees it."""
+    if state.over or state.schedule_stuck == event.cause:
+        return []
+    return [ScheduleStuck(event.wanted_weekly_minutes, event.cause)]
+
+
+def count_attendance(state: Episode, event: SessionAttended, moment: Moment) -> Facts:
+    """Taking part counts; the first creditable minutes make an episode attended (T14)."""
+    sitting = Sitting(event.session_id, event.local_date, event.creditable_minutes, event.service_kind)
+    return _sat(state, sitting, moment)
+
+
+def correct_attendance(state: Episode, event: AttendanceCorrected, moment: Moment) -> Facts:
+    """A correction replaces what was said of a session; closed weeks come again by themselves."""
+    known = {s.session_id: s for s in state.sittings}.get(event.session_id)
+    if not event.attended:
+        return [] if state.over or known is None else [AttendanceStruck(event.session_id)]
+    kind = known.service_kind if known else ServiceKind.GROUP
+    return _sat(state, Sitting(event.session_id, event.local_date, event.creditable_minutes, kind), moment)
+
+
+def _sat(state: Episode, sitting: Sitting, moment: Moment) -> Facts:
+    if state.over or sitting in state.sittings:
+        return []
+    told: Facts = [AttendanceNoted(sitting)]
+    if sitting.minutes > 0 and state.stage in (Stage.ADMITTED, Stage.SCHEDULED):
+        told.append(moved(state, moment, Stage.ATTENDING, "T14"))
+    return then(state, moment, told, weigh_goals, review_step_down)
+
+
+def note_miss(state: Episode, event: SessionMissed, _moment: Moment) -> Facts:
+    """A person who stays away again and again is shown to whoever does the outreach."""
+    noted = MissNoted(event.session_id, event.consecutive_missed)
+    known = state.missed_session == noted.session_id and state.consecutive_missed == noted.consecutive
+    attended = any(s.session_id == noted.session_id for s in state.sittings)
+    return [] if state.over or known or attended else [noted]
+
+
+def note_week(state: Episode, event: TreatmentWeekClosed, moment: Moment) -> Facts:
+    """A closed week moves goals and recommendations; closed again, it replaces its first count."""
+    week = Week(
+        week_start=event.week_start,
+        scheduled_minutes=event.scheduled_minutes,
+        creditable_minutes=event.creditable_minutes,
+        minimum=event.level_min_minutes,
+        below=event.below_level_minimum,
+        short=event.short_week,
+        ratio=event.attendance_ratio_permille,
+    )
+    if state.over or week in state.weeks:
+        return []
+    return then(state, moment, [WeekNoted(week)], weigh_goals, review_step_down, review_attendance)
+
+
+def log_outreach(state: Episode, command: LogOutreach, moment: Moment) -> Facts:
+    """Attempts count from the last attendance on; reaching somebody may explain two thin weeks."""
+    running(state)
+    contact = Contact(state.day(moment.at), command.channel, command.reached)
+    attempted = OutreachAttempted(
+        **about(state, moment.actor),
+        channel=command.channel,
+        attempts=len(attempts_in_vain(state)) + 1,
+        reached=command.reached,
+    )
+    return then(state, moment, [ContactNoted(contact), attempted], review_attendance)
+
+
+def attempts_in_vain(state: Episode) -> list[Contact]:
+    """The attempts since the person was last there."""
+    last = state.last_attended_on
+    return [c for c in state.contacts if last is None or c.on > last]

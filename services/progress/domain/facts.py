@@ -1,0 +1,251 @@
+"""What progress keeps for itself: private facts about an episode, and the values its state is made of."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from contracts.progress import Goal
+from contracts.vocabulary import AgeBand, Criterion, LevelOfCare, ProgramKind, Risk
+
+
+class Stage(StrEnum):
+    """Where an episode stands; extended, stepped down and alerted are facts beside it."""
+
+    ADMITTED = "ADMITTED"
+    SCHEDULED = "SCHEDULED"
+    ATTENDING = "ATTENDING"
+    AFTERCARE = "AFTERCARE"
+    ALUMNI = "ALUMNI"
+    DISCHARGED = "DISCHARGED"
+
+
+class Direction(StrEnum):
+    """Which way a recommendation points."""
+
+    DOWN = "step_down"
+    UP = "step_up"
+
+
+class Kind(StrEnum):
+    """What a recommendation would change."""
+
+    INTENSITY_REDUCTION = "intensity_reduction"
+    INTENSITY_INCREASE = "intensity_increase"
+    LEVEL_CHANGE = "level_change"
+    TRANSFER = "transfer"
+    READMIT = "readmit"
+
+
+@dataclass(frozen=True, slots=True)
+class Sitting:
+    """One session in which the person took part."""
+
+    session_id: str
+    on: date
+    minutes: int
+    service_kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One closed treatment week."""
+
+    week_start: date
+    scheduled_minutes: int
+    creditable_minutes: int
+    minimum: int
+    below: bool
+    short: bool
+    ratio: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One attempt to reach a person who stayed away."""
+
+    on: date
+    channel: str
+    reached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One scored instrument; the answers themselves are not kept."""
+
+    at: datetime
+    total: int
+    change: int | None
+    deteriorated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pursuit:
+    """A goal of the plan in force, and how far the person has come."""
+
+    goal: Goal
+    value: int | None = None
+    percent: int = 0
+    met_on: date | None = None
+    met_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A safety alert that nobody has resolved yet."""
+
+    id: str
+    kind: str
+    severity: Risk
+    due_ack_at: datetime
+    acknowledged: bool = False
+    lapsed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """A recommendation and, once it is off the table, why."""
+
+    id: str
+    direction: Direction
+    kind: Kind
+    trigger: str
+    from_level: LevelOfCare
+    to_level: LevelOfCare
+    from_minutes: int
+    to_minutes: int
+    criteria: tuple[Criterion, ...]
+    generated_by: str
+    expires_at: datetime
+    closed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extension:
+    """Days asked for beyond the planned end, not yet decided."""
+
+    id: str
+    to_planned_end_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Aftercare:
+    """The calls that follow the program."""
+
+    started_on: date
+    until_on: date
+    cadence_days: int
+    called: int = 0
+    due_on: date | None = None
+    missed: int = 0
+    last_status: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Everything that progress remembers of an admission."""
+
+    episode_id: str
+    network_id: str
+    site_id: str
+    patient_id: str
+    part2: bool
+    tz: str
+    program_id: str
+    program_kind: ProgramKind
+    age_band: AgeBand
+    clinician_id: str
+    level: LevelOfCare
+    weekly_minutes: int
+    admitted_on: date
+    planned_end_on: date
+    authorized: bool
+    baselines: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleNoted:
+    """A weekly calendar holds; `weekly_minutes` is the dose it stands for."""
+
+    version: int
+    planned_minutes: int
+    weekly_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleStuck:
+    """An approved change of minutes found no legal week."""
+
+    wanted_minutes: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttendanceNoted:
+    """The person took part in a session, or took part differently than said before."""
+
+    sitting: Sitting
+
+
+@dataclass(frozen=True, slots=True)
+class AttendanceStruck:
+    """The person had not taken part in a session after all."""
+
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissNoted:
+    """The person stayed away from a session."""
+
+    session_id: str
+    consecutive: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeekNoted:
+    """A treatment week closed, for the first time or again."""
+
+    week: Week
+
+
+@dataclass(frozen=True, slots=True)
+class ContactNoted:
+    """Somebody tried to reach the person on a day."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class UseNoted:
+    """The site's day on which substance use became known."""
+
+    reported_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class AlertLapsed:
+    """The time to acknowledge a safety alert ran out."""
+
+    alert_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readmitted:
+    """Treatment begins again after aftercare, with a new planned end."""
+
+    planned_end_on: date
+
+
+PRIVATE_FACTS: tuple[type, ...] = (
+    Admitted,
+    ScheduleNoted,
+    ScheduleStuck,
+    AttendanceNoted,
+    AttendanceStruck,
+    MissNoted,
+    WeekNoted,
+    ContactNoted,
+    UseNoted,
+    AlertLapsed,
+    Readmitted,
+)

@@ -1,0 +1,121 @@
+"""What cannot wait: safety alerts, and substance use that became known."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from contracts.decisions import Guard, Moment, Refused, Unwake, Wake, Woke, require
+from contracts.progress import (
+    SafetyAlertAcknowledged,
+    SafetyAlertRaised,
+    SafetyAlertResolved,
+    SubstanceUseReported,
+)
+from contracts.vocabulary import Risk
+from services.progress.domain.facts import Alert, AlertLapsed, UseNoted
+from services.progress.domain.recommend import review_relapse, review_step_down
+from services.progress.domain.state import Episode
+from services.progress.domain.telling import Facts, about, after_days, clinical, running, then
+
+SUICIDE_RISK = "suicide_risk"
+CLASSIFICATIONS = ("lapse", "relapse")
+
+
+@dataclass(frozen=True, slots=True)
+class ReportSubstanceUse:
+    """Somebody learned of a lapse or relapse."""
+
+    source: str
+    used_on: date
+    classification: str
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgeAlert:
+    """A clinician takes an alert in hand."""
+
+    alert_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveAlert:
+    """A clinician closes an alert."""
+
+    alert_id: str
+
+
+def raise_suicide_alert(state: Episode, moment: Moment) -> Facts:
+    """One open alert a person: what is found while it stands joins it (K13)."""
+    if any(alert.kind == SUICIDE_RISK for alert in state.alerts):
+        return []
+    alert_id = moment.new_id("alert")
+    due = after_days(state.day(moment.at), 1, state.tz)
+    return [
+        SafetyAlertRaised(
+            **about(state, moment.actor),
+            alert_id=alert_id,
+            kind=SUICIDE_RISK,
+            severity=Risk.MODERATE,
+            due_ack_at=due,
+        ),
+        Wake(due, f"alert_due:{alert_id}"),
+    ]
+
+
+def acknowledge_alert(state: Episode, command: AcknowledgeAlert, moment: Moment) -> Facts:
+    """Late or not is judged by the instant of the acknowledgement; the due time never moves."""
+    alert = _alert(state, command.alert_id)
+    require(
+        "alert_not_acknowledged",
+        "The alert cannot be acknowledged",
+        [clinical(moment), Guard("open", not alert.acknowledged, "somebody acknowledged it already")],
+    )
+    return [
+        SafetyAlertAcknowledged(
+            **about(state, moment.actor),
+            alert_id=alert.id,
+            acknowledged_at=moment.at,
+            late=moment.at > alert.due_ack_at,
+        ),
+        Unwake(f"alert_due:{alert.id}"),
+    ]
+
+
+def resolve_alert(state: Episode, command: ResolveAlert, moment: Moment) -> Facts:
+    """Only a person closes an alert; then less treatment may be thought of again."""
+    alert = _alert(state, command.alert_id)
+    require("alert_not_resolved", "The alert cannot be resolved", [clinical(moment)])
+    resolved = SafetyAlertResolved(**about(state, moment.actor), alert_id=alert.id, resolved_at=moment.at)
+    return then(state, moment, [resolved, Unwake(f"alert_due:{alert.id}")], review_step_down)
+
+
+def lapse_alert(state: Episode, message: Woke, _moment: Moment) -> Facts:
+    """Nobody acknowledged in time: the lateness is kept and shown."""
+    alert_id = message.what.partition(":")[2]
+    late = any(a.id == alert_id and not a.acknowledged and not a.lapsed for a in state.alerts)
+    return [AlertLapsed(alert_id)] if late and not state.over else []
+
+
+def report_substance_use(state: Episode, command: ReportSubstanceUse, moment: Moment) -> Facts:
+    """Use ends what spoke for less treatment; a relapse speaks for more."""
+    running(state)
+    today = state.day(moment.at)
+    if command.classification not in CLASSIFICATIONS:
+        raise Refused("classification_unknown", "Use is either a lapse or a relapse.", status=422)
+    if command.used_on > today:
+        raise Refused("used_in_future", "Use cannot be reported before it happened.", status=422)
+    reported = SubstanceUseReported(
+        **about(state, moment.actor),
+        report_id=moment.new_id("use"),
+        source=command.source,
+        used_on=command.used_on,
+        classification=command.classification,
+    )
+    relapse = [review_relapse] if command.classification == "relapse" else []
+    return then(state, moment, [reported, UseNoted(today)], review_step_down, *relapse)
+
+
+def _alert(state: Episode, alert_id: str) -> Alert:
+    for alert in state.alerts:
+        if alert.id == alert_id:
+            return alert
+    raise Refused("alert_unknown", "This episode has no such open alert.", status=404)

@@ -1,0 +1,103 @@
+"""An episode of care as progress knows it."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from contracts.vocabulary import AgeBand, LevelOfCare, ProgramKind
+from services.progress.domain.facts import (
+    Aftercare,
+    Alert,
+    Contact,
+    Direction,
+    Extension,
+    Pursuit,
+    Recommendation,
+    Result,
+    Sitting,
+    Stage,
+    Week,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """One person's way through the program, from admission to the alumni call."""
+
+    id: str
+    network_id: str
+    site_id: str
+    patient_id: str
+    part2: bool
+    tz: str
+    program_id: str
+    program_kind: ProgramKind
+    age_band: AgeBand
+    clinician_id: str
+    authorized: bool
+    admitted_on: date
+    planned_end_on: date
+    home_level: LevelOfCare
+    level: LevelOfCare
+    level_before: LevelOfCare
+    level_since: date
+    weekly_minutes: int
+    stepped_on: date
+    """From when the spacing of step-downs counts: admission, or the last step (K12)."""
+    baselines: dict[str, int]
+    stage: Stage = Stage.ADMITTED
+    extended: bool = False
+    stepped_down: bool = False
+    schedule_version: int = 0
+    planned_minutes: int = 0
+    schedule_pending: bool = False
+    schedule_stuck: str | None = None
+    plan_id: str | None = None
+    plan_version: int = 0
+    next_review_due_on: date | None = None
+    goals: tuple[Pursuit, ...] = ()
+    results: dict[str, tuple[Result, ...]] = field(default_factory=dict)
+    alerts: tuple[Alert, ...] = ()
+    use_reported_on: date | None = None
+    sittings: tuple[Sitting, ...] = ()
+    consecutive_missed: int = 0
+    missed_session: str | None = None
+    weeks: tuple[Week, ...] = ()
+    answered_week: date | None = None
+    """Newest week behind the last step-up for attendance, so that one pair of weeks speaks once."""
+    contacts: tuple[Contact, ...] = ()
+    recommendations: tuple[Recommendation, ...] = ()
+    step_down: str | None = None
+    step_up: str | None = None
+    extension: Extension | None = None
+    aftercare: Aftercare | None = None
+    discharged_on: date | None = None
+
+    @property
+    def over(self) -> bool:
+        return self.stage is Stage.DISCHARGED
+
+    @property
+    def last_attended_on(self) -> date | None:
+        return max((s.on for s in self.sittings), default=None)
+
+    @property
+    def remaining_required(self) -> int:
+        return sum(p.goal.required_for_step_down and p.met_on is None for p in self.goals)
+
+    def day(self, at: datetime) -> date:
+        """The civil day at the site."""
+        return at.astimezone(ZoneInfo(self.tz)).date()
+
+    def level_on(self, day: date) -> LevelOfCare:
+        """The level of care on a day; an approved change holds from its own date on."""
+        return self.level if day >= self.level_since else self.level_before
+
+    def scores(self, instrument: str) -> tuple[Result, ...]:
+        """The newest results of an instrument, oldest first."""
+        return self.results.get(instrument, ())
+
+    def recommendation(self, direction: Direction) -> Recommendation | None:
+        """The open recommendation of a direction."""
+        open_id = self.step_down if direction is Direction.DOWN else self.step_up
+        return next((r for r in self.recommendations if r.id == open_id), None)

@@ -1,0 +1,1 @@
+"""Scheduling keeps the calendar true: seats, agreed weeks, sessions and who was there."""

@@ -1,0 +1,1 @@
+"""What scheduling knows and decides, free of clocks, databases and networks."""

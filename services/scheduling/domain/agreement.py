@@ -1,0 +1,325 @@
+"""Agreeing on a week, and changing it when a step up or down was approved. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from contracts.decisions import Guard, Moment, Refused, Wake, require
+from contracts.progress import StepDownApproved, StepUpApproved
+from contracts.scheduling import (
+    ScheduleInfeasible,
+    SeatHeld,
+    SeatReleased,
+    SeatUnavailable,
+    WeeklyScheduleAgreed,
+    WeeklyScheduleChanged,
+)
+from contracts.vocabulary import Slot
+from services.scheduling.domain import week as weeks
+from services.scheduling.domain.attendance import week_wake
+from services.scheduling.domain.calendar import Calendar, Request, Resumed
+from services.scheduling.domain.localtime import civil_date, midnight, midnight_after, monday_of
+from services.scheduling.domain.places import Site
+from services.scheduling.domain.week import Choice, Offer
+
+HOLD_AT_LEAST = timedelta(hours=48)
+SWAP_DELAY = timedelta(seconds=1)
+Offers = Mapping[tuple[str, int], Offer]
+
+
+@dataclass(frozen=True, slots=True)
+class AgreeSchedule:
+    """Patient and clinician agree on a week; without slots it is the week whose seats are held."""
+
+    network_id: str
+    sites: tuple[str, ...]
+    agreed_by_patient: bool
+    agreed_by_clinician: bool
+    effective_from: date | None = None
+    slots: tuple[Slot, ...] | None = None
+
+
+def candidates(
+    request: Request, offers: Sequence[Offer], state: Calendar, moment: Moment
+) -> tuple[list[Choice], str]:
+    """The weeks that would answer a seat request, the best first, or why there is none."""
+    band = weeks.band_of(moment.rules, request.level, state.age_band)
+    serving = [o for o in offers if request.level.code in o.levels]
+    if not serving:
+        return [], "no_group"
+    coming = weeks.reachable(serving, request.availability)
+    if not coming:
+        return [], "not_available"
+
+    def best(among: Sequence[Offer]) -> list[Choice]:
+        return weeks.choose(
+            among,
+            wanted=request.weekly_minutes,
+            days=(request.days_per_week,),
+            fits=band.holds,
+            max_gap_days=moment.rules.attendance.max_gap_days,
+        )
+
+    found = best(coming)
+    if found:
+        return found, ""
+    as_if_empty = [
+        Offer(o.group_id, o.dow, o.start_local, o.end_local, o.creditable_minutes, 1) for o in coming
+    ]
+    return [], "no_free_seat" if best(as_if_empty) else "no_legal_week"
+
+
+def hold_ends(start_on: date, tz: str, at: datetime) -> datetime:
+    """A hold lasts until the asked start day is over, and never less than an offer would."""
+    return max(at + HOLD_AT_LEAST, midnight_after(start_on, tz))
+
+
+def held(state: Calendar, request: Request, choice: Choice, moment: Moment) -> Sequence[object]:
+    """Say which seats are kept, and until when."""
+    expires = hold_ends(request.earliest_start, state.tz, moment.at)
+    slots = tuple(o.slot() for o in sorted(choice, key=lambda o: o.dow))
+    return [
+        SeatHeld(
+            network_id=state.network_id,
+            site_id=state.site_id,
+            episode_id=state.id,
+            patient_id=state.patient_id,
+            part2=state.part2,
+            actor=moment.actor,
+            request_id=request.request_id,
+            seat_hold_id=moment.new_id("hold"),
+            slots=slots,
+            weekly_minutes=weeks.minutes_of(choice),
+            start_on=request.earliest_start,
+            hold_expires_at=expires,
+        ),
+        Wake(expires, "hold_expires"),
+    ]
+
+
+def unavailable(state: Calendar, request: Request, cause: str, moment: Moment) -> SeatUnavailable:
+    """Say that a request cannot be met, and why."""
+    return SeatUnavailable(
+        network_id=state.network_id,
+        site_id=state.site_id,
+        episode_id=state.id,
+        patient_id=state.patient_id,
+        part2=state.part2,
+        actor=moment.actor,
+        request_id=request.request_id,
+        cause=cause,
+    )
+
+
+def released(
+    state: Calendar, seats: int, cause: str, moment: Moment, hold_id: str | None = None
+) -> SeatReleased:
+    """Say that seats are free again."""
+    return SeatReleased(
+        network_id=state.network_id,
+        site_id=state.site_id,
+        episode_id=state.id,
+        patient_id=state.patient_id,
+        part2=state.part2,
+        actor=moment.actor,
+        seat_hold_id=hold_id,
+        seats=seats,
+        cause=cause,
+    )
+
+
+def check(
+    state: Calendar, command: AgreeSchedule, site: Site, offers: Offers, moment: Moment
+) -> tuple[tuple[Slot, ...], date, int]:
+    """The slots, first day and creditable minutes of a week that keeps every rule.
+
+    Raises Refused naming every rule that it breaks.
+    """
+    slots = tuple(sorted(command.slots if command.slots is not None else state.seats, key=lambda s: s.dow))
+    if not slots:
+        raise Refused(
+            "no_slots", "There is no held week to agree on.", hint="Send the slots that were agreed."
+        )
+    today = civil_date(moment.at, state.tz)
+    first = command.effective_from or max(today, state.admitted_on or today)
+    known = [_as_offered(s, offers) for s in slots]
+    found = [o for o in known if o is not None]
+    minutes = weeks.minutes_of(found)
+    level = state.level_on(first)
+    band = weeks.band_of(moment.rules, level, state.age_band)
+    gap, limit = weeks.longest_gap(s.dow for s in slots), moment.rules.attendance.max_gap_days
+    scheduled = sum(weeks.slot_minutes(s.start_local, s.end_local, (), True) for s in slots)
+    require(
+        "schedule_refused",
+        "This week cannot be agreed",
+        [
+            Guard("admitted", state.running, "the person is not admitted", {"stage": state.stage}),
+            Guard("agreed_by_patient", command.agreed_by_patient, "the patient has not agreed"),
+            Guard("agreed_by_clinician", command.agreed_by_clinician, "the clinician has not agreed"),
+            Guard(
+                "not_in_the_past",
+                first >= today,
+                f"{first} is in the past at the site",
+                {"today": str(today)},
+            ),
+            Guard(
+                "slots_exist",
+                len(found) == len(slots),
+                "a slot names no group that meets at that time",
+                {"slots": [_named(s) for s, o in zip(slots, known, strict=True) if o is None]},
+            ),
+            Guard(
+                "level_served",
+                all(level.code in o.levels for o in found),
+                f"a group does not serve level {level.code}",
+            ),
+            Guard(
+                "minutes_in_band",
+                band.holds(minutes),
+                f"{minutes} creditable minutes are not within {band.min_minutes} to {band.max_minutes}",
+                {
+                    "scheduled_minutes": scheduled,
+                    "creditable_minutes": minutes,
+                    "min_minutes": band.min_minutes,
+                    "max_minutes": band.max_minutes,
+                    "cite": band.cite,
+                },
+            ),
+            Guard(
+                "inside_site_hours",
+                all(weeks.inside(s, site.opens_local, site.closes_local) for s in slots),
+                f"the site is open from {site.opens_local} to {site.closes_local}",
+            ),
+            Guard("no_double_booking", not weeks.overlapping(slots), "two slots claim the same time"),
+            Guard(
+                "max_gap",
+                gap <= limit,
+                f"{gap} days without service are more than {limit}",
+                {"max_gap_days": gap},
+            ),
+        ],
+        hint="Choose other slots from GET /v1/groups.",
+    )
+    return slots, first, minutes
+
+
+def _as_offered(slot: Slot, offers: Offers) -> Offer | None:
+    offer = offers.get((slot.group_id or "", slot.dow))
+    if offer is None or (offer.start_local, offer.end_local) != (slot.start_local, slot.end_local):
+        return None
+    return offer
+
+
+def _named(slot: Slot) -> str:
+    return f"{slot.group_id}/{slot.dow}/{slot.start_local}-{slot.end_local}"
+
+
+def agree(
+    state: Calendar, slots: tuple[Slot, ...], first: date, minutes: int, reason: str, moment: Moment
+) -> Sequence[object]:
+    """Say the week that is in force from a day on: agreed the first time, changed ever after."""
+    days = len({s.dow for s in slots})
+    if state.version == 0 or state.schedule_id is None:
+        return [
+            WeeklyScheduleAgreed(
+                network_id=state.network_id,
+                site_id=state.site_id,
+                episode_id=state.id,
+                patient_id=state.patient_id,
+                part2=state.part2,
+                actor=moment.actor,
+                schedule_id=moment.new_id("schedule"),
+                version=1,
+                effective_from=first,
+                tz=state.tz,
+                slots=slots,
+                planned_weekly_minutes=minutes,
+                days_per_week=days,
+                max_gap_days=weeks.longest_gap(s.dow for s in slots),
+                agreed_at=moment.at,
+            ),
+            week_wake(monday_of(first), state.tz),
+        ]
+    version = state.version + 1
+    resumed: list[object] = (
+        [] if state.stage != "ended" else [Resumed(first), week_wake(monday_of(first), state.tz)]
+    )
+    return [
+        *resumed,
+        WeeklyScheduleChanged(
+            network_id=state.network_id,
+            site_id=state.site_id,
+            episode_id=state.id,
+            patient_id=state.patient_id,
+            part2=state.part2,
+            actor=moment.actor,
+            schedule_id=state.schedule_id,
+            version=version,
+            previous_version=state.version,
+            reason=reason,
+            effective_from=first,
+            tz=state.tz,
+            slots=slots,
+            planned_weekly_minutes=minutes,
+            days_per_week=days,
+        ),
+        Wake(midnight(first, state.tz) + SWAP_DELAY, f"swap:{version}"),
+    ]
+
+
+def in_force_from(state: Calendar, first: date, moment: Moment) -> datetime:
+    """The instant from which a week holds; a change leaves the sessions that began today as they were."""
+    begins = midnight(first, state.tz)
+    return begins if state.version <= 1 else max(begins, moment.at)
+
+
+def infeasible(state: Calendar, wanted: int, cause: str, moment: Moment) -> ScheduleInfeasible:
+    """Say that an approved change could not be turned into a legal week."""
+    return ScheduleInfeasible(
+        network_id=state.network_id,
+        site_id=state.site_id,
+        episode_id=state.id,
+        patient_id=state.patient_id,
+        part2=state.part2,
+        actor=moment.actor,
+        wanted_weekly_minutes=wanted,
+        cause=cause,
+    )
+
+
+def rearranged(
+    state: Calendar,
+    event: StepDownApproved | StepUpApproved,
+    offers: Sequence[Offer],
+    first: date,
+    moment: Moment,
+) -> tuple[list[Choice], str]:
+    """The weeks that carry out an approved step, the best first, or why there is none."""
+    target, level = event.to_weekly_minutes, event.to_level
+    band = weeks.band_of(moment.rules, level, state.age_band)
+    gap = moment.rules.attendance.max_gap_days
+    in_force = state.week_on(first)
+    sitting = {(s.group_id, s.dow) for s in in_force.slots} if in_force and state.stage != "ended" else set()
+    current: Choice = tuple(o for o in offers if o.key in sitting)
+    availability = state.request.availability if state.request else ()
+    serving = [o for o in offers if level.code in o.levels]
+    possible = weeks.reachable(serving, availability)
+    coming = [o for o in serving if o in current or o in possible]
+    if not coming:
+        return [], "no_group" if not serving else "not_available"
+    if not current or level.code != state.level_on(first - timedelta(days=1)).code:
+        found = weeks.choose(
+            coming,
+            wanted=target,
+            days=range(1, weeks.WEEK_DAYS + 1),
+            fits=lambda minutes: minutes >= target and band.holds(minutes),
+            max_gap_days=gap,
+            keep={o.key for o in current},
+        )
+        return found, "" if found else "no_legal_week"
+    now = weeks.minutes_of(current)
+    if target < now:
+        kept = weeks.fewer(current, target, band, gap)
+        return ([kept], "") if kept else ([], "no_legal_week")
+    found = weeks.more(current, coming, target, band, gap) if target > now else []
+    return found, "" if found else "no_free_seat" if target > now else "nothing_to_change"

@@ -1,0 +1,263 @@
+"""One person's calendar from the first seat request on: holds, agreed weeks, attendance. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from contracts.intake import Availability, PatientAdmitted, SeatRequested
+from contracts.vocabulary import AgeBand, LevelOfCare, MissKind, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What intake last asked for."""
+
+    request_id: str
+    earliest_start: date
+    level: LevelOfCare
+    weekly_minutes: int
+    days_per_week: int
+    availability: tuple[Availability, ...]
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Seats kept until an admission takes them or the time is over."""
+
+    seat_hold_id: str
+    request_id: str
+    slots: tuple[Slot, ...]
+    start_on: date
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Week:
+    """One version of the agreed week, in force from a day on."""
+
+    version: int
+    effective_from: date
+    slots: tuple[Slot, ...]
+    planned_weekly_minutes: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LevelFrom:
+    """The level of care from a day on."""
+
+    since: date
+    level: LevelOfCare
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one session for this person."""
+
+    local_date: date
+    scheduled_minutes: int
+    creditable_minutes: int = 0
+    attended: bool = False
+    kind: MissKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """How often a day or week has been closed, and whether something came after."""
+
+    closes: int = 0
+    open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A person's seats, agreed weeks and the attendance of the weeks still at hand."""
+
+    id: str
+    network_id: str
+    site_id: str
+    patient_id: str
+    part2: bool
+    tz: str
+    stage: str
+    age_band: AgeBand
+    levels: tuple[LevelFrom, ...]
+    request: Request | None = None
+    hold: Hold | None = None
+    seats: tuple[Slot, ...] = ()
+    admitted_on: date | None = None
+    plan_kind: str | None = None
+    schedule_id: str | None = None
+    version: int = 0
+    weeks: tuple[Week, ...] = ()
+    begun_on: date | None = None
+    ended_on: date | None = None
+    consecutive_missed: int = 0
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    days: dict[str, Closing] = field(default_factory=dict)
+    closed_weeks: dict[str, Closing] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """Admitted and not ended."""
+        return self.stage in ("admitted", "scheduled")
+
+    def level_on(self, day: date) -> LevelOfCare:
+        """The level of care in force on a day."""
+        begun = [x for x in self.levels if x.since <= day]
+        return begun[-1].level if begun else self.levels[0].level
+
+    def week_on(self, day: date) -> Week | None:
+        """The agreed week in force on a day."""
+        begun = [w for w in self.weeks if w.effective_from <= day]
+        return begun[-1] if begun else None
+
+    def slots_from(self, day: date) -> tuple[Slot, ...]:
+        """Every appointment that is in force on a day or agreed for later."""
+        now = self.week_on(day)
+        weeks = [w for w in self.weeks if w.effective_from > day] + ([now] if now else [])
+        return tuple({(s.group_id, s.dow): s for w in weeks for s in w.slots}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class SeatAsked:
+    """A seat request came in for this person."""
+
+    episode_id: str
+    network_id: str
+    site_id: str
+    patient_id: str
+    part2: bool
+    tz: str
+    age_band: AgeBand
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceContended:
+    """Seats looked free but others were just taking them; try again."""
+
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeatsKept:
+    """The seats that this person has now."""
+
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An admission took the hold, or opened the calendar without one."""
+
+    episode_id: str
+    network_id: str
+    site_id: str
+    patient_id: str
+    part2: bool
+    tz: str
+    age_band: AgeBand
+    level: LevelOfCare
+    admitted_on: date
+    plan_kind: str
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class LevelSet:
+    """Another level of care holds from a day on."""
+
+    since: date
+    level: LevelOfCare
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A calendar that had ended runs again."""
+
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarEnded:
+    """No session after this day is for this person."""
+
+    on: date
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """This person was expected at a session, for so many creditable minutes."""
+
+    session_id: str
+    local_date: date
+    scheduled_minutes: int
+
+
+PRIVATE = (SeatAsked, PlaceContended, SeatsKept, Admitted, LevelSet, Resumed, CalendarEnded, Expected)
+
+
+def asked(event: SeatRequested, tz: str) -> SeatAsked:
+    """What to remember of a seat request."""
+    return SeatAsked(
+        episode_id=event.episode_id,
+        network_id=event.network_id,
+        site_id=event.site_id,
+        patient_id=event.patient_id,
+        part2=event.part2,
+        tz=tz,
+        age_band=event.age_band,
+        request=Request(
+            request_id=event.request_id,
+            earliest_start=event.earliest_start,
+            level=event.level,
+            weekly_minutes=event.weekly_minutes,
+            days_per_week=event.days_per_week,
+            availability=event.availability,
+        ),
+    )
+
+
+def admitted(state: Calendar | None, event: PatientAdmitted) -> Admitted:
+    """What to remember of an admission."""
+    availability = state.request.availability if state is not None and state.request is not None else ()
+    return Admitted(
+        episode_id=event.episode_id,
+        network_id=event.network_id,
+        site_id=event.site_id,
+        patient_id=event.patient_id,
+        part2=event.part2,
+        tz=event.tz,
+        age_band=event.age_band,
+        level=event.level,
+        admitted_on=event.admitted_on,
+        plan_kind=event.plan_kind.value,
+        request=Request(
+            request_id=event.seat_hold_id,
+            earliest_start=event.admitted_on,
+            level=event.level,
+            weekly_minutes=event.prescribed_weekly_minutes,
+            days_per_week=event.days_per_week,
+            availability=availability,
+        ),
+    )
+
+
+def counts(kind: MissKind) -> bool:
+    """Whether a missed session counts toward the sessions missed in a row."""
+    return kind in (MissKind.NO_SHOW, MissKind.LATE_CANCEL)
+
+
+def pending(closings: dict[str, Closing], day: date) -> Closing | None:
+    """The closing that is still to be made for a day or week, if any."""
+    closing = closings.get(day.isoformat(), Closing())
+    return closing if closing.open else None
+
+
+def slots_without(slots: Sequence[Slot], gone: Sequence[Slot]) -> tuple[Slot, ...]:
+    """The slots whose seats are not among those that are gone."""
+    lost = {(s.group_id, s.dow) for s in gone}
+    return tuple(s for s in slots if (s.group_id, s.dow) not in lost)

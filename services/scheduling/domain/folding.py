@@ -1,0 +1,200 @@
+"""How facts fold into a calendar. Pure."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+from contracts.scheduling import (
+    AttendanceCorrected,
+    SeatHeld,
+    SeatReleased,
+    SeatUnavailable,
+    SessionAttended,
+    SessionMissed,
+    TreatmentDayClosed,
+    TreatmentWeekClosed,
+    WeeklyScheduleAgreed,
+    WeeklyScheduleChanged,
+)
+from contracts.vocabulary import MissKind
+from services.scheduling.domain.calendar import (
+    Admitted,
+    Calendar,
+    CalendarEnded,
+    Closing,
+    Expected,
+    Hold,
+    LevelFrom,
+    LevelSet,
+    Outcome,
+    PlaceContended,
+    Resumed,
+    SeatAsked,
+    SeatsKept,
+    Week,
+    counts,
+)
+from services.scheduling.domain.localtime import monday_of
+
+REMEMBERED_DAYS = 28
+"""How long a closed week's attendance stays at hand."""
+
+
+def evolve(state: Calendar | None, fact: object) -> Calendar:
+    """Fold one fact into a calendar."""
+    if isinstance(fact, SeatAsked):
+        return _evolve_asked(state, fact)
+    if isinstance(fact, Admitted):
+        return _evolve_admitted(state, fact)
+    if state is None:
+        raise TypeError(f"a calendar does not begin with {type(fact).__name__}")
+    if isinstance(fact, SessionAttended | SessionMissed | AttendanceCorrected | Expected):
+        return _evolve_attendance(state, fact)
+    if isinstance(fact, WeeklyScheduleAgreed | WeeklyScheduleChanged):
+        return _evolve_week(state, fact)
+    if isinstance(fact, TreatmentDayClosed | TreatmentWeekClosed):
+        return _evolve_closing(state, fact)
+    return _evolve_seats(state, fact)
+
+
+def _evolve_asked(state: Calendar | None, fact: SeatAsked) -> Calendar:
+    levels = (LevelFrom(fact.request.earliest_start, fact.request.level),)
+    if state is None:
+        return Calendar(
+            id=fact.episode_id,
+            network_id=fact.network_id,
+            site_id=fact.site_id,
+            patient_id=fact.patient_id,
+            part2=fact.part2,
+            tz=fact.tz,
+            stage="asked",
+            age_band=fact.age_band,
+            levels=levels,
+            request=fact.request,
+        )
+    return replace(
+        state,
+        site_id=fact.site_id,
+        tz=fact.tz,
+        age_band=fact.age_band,
+        levels=levels,
+        request=fact.request,
+    )
+
+
+def _evolve_admitted(state: Calendar | None, fact: Admitted) -> Calendar:
+    base = state or Calendar(
+        id=fact.episode_id,
+        network_id=fact.network_id,
+        site_id=fact.site_id,
+        patient_id=fact.patient_id,
+        part2=fact.part2,
+        tz=fact.tz,
+        stage="admitted",
+        age_band=fact.age_band,
+        levels=(),
+    )
+    return replace(
+        base,
+        stage="admitted",
+        patient_id=fact.patient_id,
+        age_band=fact.age_band,
+        levels=(LevelFrom(fact.admitted_on, fact.level),),
+        admitted_on=fact.admitted_on,
+        plan_kind=fact.plan_kind,
+        request=fact.request,
+        hold=None,
+    )
+
+
+def _evolve_closing(state: Calendar, fact: TreatmentDayClosed | TreatmentWeekClosed) -> Calendar:
+    if isinstance(fact, TreatmentDayClosed):
+        return replace(state, days=_close(state.days, fact.local_date))
+    closed = replace(state, closed_weeks=_close(state.closed_weeks, fact.week_start))
+    return _forget(closed, fact.week_start)
+
+
+def _evolve_seats(state: Calendar, fact: object) -> Calendar:
+    after = state
+    match fact:
+        case SeatHeld():
+            hold = Hold(fact.seat_hold_id, fact.request_id, fact.slots, fact.start_on, fact.hold_expires_at)
+            after = replace(state, stage="held", hold=hold, seats=fact.slots)
+        case SeatReleased() if fact.seat_hold_id is not None:
+            after = replace(state, stage="asked", hold=None, seats=())
+        case SeatUnavailable():
+            after = replace(state, stage="asked")
+        case PlaceContended() if state.request is not None:
+            after = replace(state, request=replace(state.request, tries=state.request.tries + 1))
+        case SeatsKept():
+            after = replace(state, seats=fact.slots)
+        case LevelSet():
+            earlier = tuple(x for x in state.levels if x.since < fact.since)
+            after = replace(state, levels=(*earlier, LevelFrom(fact.since, fact.level)))
+        case CalendarEnded():
+            after = replace(state, stage="ended", ended_on=fact.on)
+        case Resumed():
+            after = replace(state, stage="scheduled", begun_on=fact.on, ended_on=None)
+    return after
+
+
+def _evolve_week(state: Calendar, fact: WeeklyScheduleAgreed | WeeklyScheduleChanged) -> Calendar:
+    reason = fact.reason if isinstance(fact, WeeklyScheduleChanged) else "agreed"
+    week = Week(fact.version, fact.effective_from, fact.slots, fact.planned_weekly_minutes, reason)
+    earlier = tuple(w for w in state.weeks if w.effective_from < fact.effective_from)[-3:]
+    return replace(
+        state,
+        stage="scheduled",
+        schedule_id=fact.schedule_id,
+        version=fact.version,
+        weeks=(*earlier, week),
+        begun_on=state.begun_on or fact.effective_from,
+    )
+
+
+def _evolve_attendance(
+    state: Calendar, fact: SessionAttended | SessionMissed | AttendanceCorrected | Expected
+) -> Calendar:
+    before = state.outcomes.get(fact.session_id) or Outcome(fact.local_date, 0)
+    missed = state.consecutive_missed
+    if isinstance(fact, Expected):
+        after = replace(before, scheduled_minutes=fact.scheduled_minutes)
+    elif isinstance(fact, SessionMissed):
+        after, missed = replace(before, kind=fact.kind), fact.consecutive_missed
+    elif isinstance(fact, SessionAttended):
+        after, missed = replace(before, attended=True, creditable_minutes=fact.creditable_minutes), 0
+    elif fact.attended:
+        after, missed = (
+            replace(before, attended=True, kind=None, creditable_minutes=fact.creditable_minutes),
+            0,
+        )
+    else:
+        kind = MissKind(fact.reason)
+        missed += int(counts(kind)) - int(before.kind is not None and counts(before.kind))
+        after = replace(before, attended=False, kind=kind, creditable_minutes=0)
+    return replace(
+        state,
+        outcomes={**state.outcomes, fact.session_id: after},
+        consecutive_missed=max(0, missed),
+        days=_reopen(state.days, fact.local_date),
+        closed_weeks=_reopen(state.closed_weeks, monday_of(fact.local_date)),
+    )
+
+
+def _reopen(closings: dict[str, Closing], day: date) -> dict[str, Closing]:
+    key = day.isoformat()
+    return {**closings, key: replace(closings.get(key, Closing()), open=True)}
+
+
+def _close(closings: dict[str, Closing], day: date) -> dict[str, Closing]:
+    key = day.isoformat()
+    return {**closings, key: Closing(closings.get(key, Closing()).closes + 1, open=False)}
+
+
+def _forget(state: Calendar, week_start: date) -> Calendar:
+    since = week_start - timedelta(days=REMEMBERED_DAYS)
+    return replace(
+        state,
+        outcomes={k: o for k, o in state.outcomes.items() if o.local_date >= since},
+        days={k: c for k, c in state.days.items() if k >= since.isoformat()},
+        closed_weeks={k: c for k, c in state.closed_weeks.items() if k >= since.isoformat()},
+    )

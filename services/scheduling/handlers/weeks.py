@@ -1,0 +1,143 @@
+"""The agreed week: agreed by people, changed by approved steps, closed day by day and week by week."""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+from contracts.decisions import Moment, Refused, Wake, Woke
+from contracts.progress import StepDownApproved, StepUpApproved
+from contracts.vocabulary import Slot
+from services.chassis.unit import Unit
+from services.scheduling import store
+from services.scheduling.domain import agreement, attendance, calendar
+from services.scheduling.domain.agreement import AgreeSchedule
+from services.scheduling.domain.calendar import Calendar
+from services.scheduling.domain.localtime import civil_date
+from services.scheduling.domain.week import Choice, minutes_of
+from services.scheduling.handlers.seats import OPTIONS
+from services.scheduling.store import CALENDARS
+
+
+async def agree(unit: Unit, key: str, command: AgreeSchedule, moment: Moment) -> None:
+    """Put an agreed week in force; raises Refused where a rule or a seat is missing."""
+    state = await unit.load(CALENDARS, key)
+    if state is None or state.network_id != command.network_id or state.site_id not in command.sites:
+        raise Refused("not_found", "There is nothing with this id here.", status=404)
+    site = await store.site_of(unit.db, state.network_id, state.site_id)
+    if site is None:
+        raise Refused("not_found", "The site of this episode is not open for scheduling.", status=404)
+    credited = moment.rules.attendance.breaks_creditable
+    offers = await store.offers_of(unit.db, state.network_id, state.site_id, key, credited)
+    by_key = {o.key: o for o in offers}
+    slots, first, minutes = agreement.check(state, command, site, by_key, moment)
+    if not await _sit(unit, state, slots, moment):
+        raise Refused(
+            "seat_taken",
+            "Not every slot of this week has a free seat.",
+            hint="Choose other slots from GET /v1/groups.",
+        )
+    await _put_in_force(unit, state, slots, first, minutes, "patient_request", moment)
+
+
+async def _sit(unit: Unit, state: Calendar, slots: Sequence[Slot], moment: Moment) -> bool:
+    """Take the seats that the person does not have yet: all of them or none."""
+    return await store.take_seats(unit.db, state.id, calendar.slots_without(slots, state.seats), moment.at)
+
+
+async def _put_in_force(
+    unit: Unit,
+    state: Calendar,
+    slots: tuple[Slot, ...],
+    first: date,
+    minutes: int,
+    reason: str,
+    moment: Moment,
+) -> None:
+    kept = (*state.seats, *calendar.slots_without(slots, state.seats))
+    facts = agreement.agree(state, slots, first, minutes, reason, moment)
+    state = unit.record(CALENDARS, state.id, [calendar.SeatsKept(kept), *facts])
+    await store.book(unit.db, state, slots, agreement.in_force_from(state, first, moment), moment.at)
+    await _leave_unused(unit, state, reason, moment)
+
+
+async def _leave_unused(unit: Unit, state: Calendar, cause: str, moment: Moment) -> None:
+    """Give back the seats that no week in force or to come needs."""
+    needed = () if state.stage == "ended" else state.slots_from(civil_date(moment.at, state.tz))
+    unused = calendar.slots_without(state.seats, needed)
+    if not unused:
+        return
+    seats = await store.free_seats(unit.db, state.id, unused)
+    kept = calendar.SeatsKept(calendar.slots_without(state.seats, unused))
+    said = [agreement.released(state, seats, cause, moment)] if seats else []
+    unit.record(CALENDARS, state.id, [*said, kept])
+
+
+async def swap(unit: Unit, key: str, _woke: Woke, moment: Moment) -> None:
+    """A changed week has begun: the seats of the old one are free."""
+    state = await unit.load(CALENDARS, key)
+    if state is None or not state.weeks:
+        return
+    await _leave_unused(unit, state, state.weeks[-1].reason, moment)
+
+
+async def step(unit: Unit, key: str, event: StepDownApproved | StepUpApproved, moment: Moment) -> None:
+    """Carry out an approved step down or up, or say that no legal week can."""
+    state = await unit.load(CALENDARS, key)
+    if state is None or state.stage not in ("admitted", "scheduled", "ended"):
+        return
+    down = isinstance(event, StepDownApproved)
+    if state.stage == "ended" and (down or event.kind != "readmit"):
+        return
+    first = max(event.effective_on, civil_date(moment.at, state.tz))
+    credited = moment.rules.attendance.breaks_creditable
+    offers = await store.offers_of(unit.db, state.network_id, state.site_id, key, credited)
+    choices, cause = agreement.rearranged(state, event, offers, first, moment)
+    if state.level_on(first) != event.to_level:
+        state = unit.record(CALENDARS, key, [calendar.LevelSet(first, event.to_level)])
+    if cause == "nothing_to_change":
+        return
+    chosen = await _first_free(unit, state, choices, moment)
+    if chosen is None:
+        wanted = event.to_weekly_minutes
+        unit.record(CALENDARS, key, [agreement.infeasible(state, wanted, cause or "no_free_seat", moment)])
+        return
+    slots = tuple(o.slot() for o in sorted(chosen, key=lambda o: o.dow))
+    reason = "step_down" if down else "step_up"
+    await _put_in_force(unit, state, slots, first, minutes_of(chosen), reason, moment)
+
+
+async def _first_free(
+    unit: Unit, state: Calendar, choices: Sequence[Choice], moment: Moment
+) -> Choice | None:
+    for choice in choices[:OPTIONS]:
+        if await _sit(unit, state, [o.slot() for o in choice], moment):
+            return choice
+    return None
+
+
+async def close_day(unit: Unit, key: str, woke: Woke, moment: Moment) -> None:
+    """Close a day once its sessions are counted."""
+    day = date.fromisoformat(woke.what.partition(":")[2])
+    state = await unit.load(CALENDARS, key)
+    if state is None:
+        return
+    if await _waits(unit, state, day, day, woke, moment):
+        return
+    unit.record(CALENDARS, key, attendance.close_day(state, day, moment))
+
+
+async def close_week(unit: Unit, key: str, woke: Woke, moment: Moment) -> None:
+    """Close a week once its sessions are counted."""
+    monday = date.fromisoformat(woke.what.partition(":")[2])
+    state = await unit.load(CALENDARS, key)
+    if state is None:
+        return
+    if await _waits(unit, state, monday, monday + timedelta(days=6), woke, moment):
+        return
+    unit.record(CALENDARS, key, attendance.close_week(state, monday, moment))
+
+
+async def _waits(unit: Unit, state: Calendar, first: date, last: date, woke: Woke, moment: Moment) -> bool:
+    if not await store.sessions_unfinished(unit.db, state.id, first, last):
+        return False
+    unit.record(CALENDARS, state.id, [Wake(moment.at + attendance.RECHECK, woke.what)])
+    return True

@@ -1,0 +1,346 @@
+"""An episode told step by step: hear an event, do something, let time pass; then look at what was said."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from itertools import count
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import TypeAdapter
+
+from contracts.decisions import Moment, Refused, Unwake, Wake, Woke
+from contracts.event import Event
+from contracts.intake import InstrumentResult, PatientAdmitted
+from contracts.rulebook import rulebook
+from contracts.scheduling import (
+    AttendanceCorrected,
+    SessionAttended,
+    SessionMissed,
+    TreatmentWeekClosed,
+    WeeklyScheduleAgreed,
+    WeeklyScheduleChanged,
+)
+from contracts.vocabulary import (
+    Actor,
+    ActorType,
+    AgeBand,
+    GoalCategory,
+    LevelOfCare,
+    MissKind,
+    Modality,
+    PlanKind,
+    ProgramKind,
+    ServiceKind,
+)
+from services.progress import domain
+from services.progress.app import service
+
+TZ = "America/New_York"
+IOP, OUTPATIENT, PHP = LevelOfCare(code="2.1"), LevelOfCare(code="1"), LevelOfCare(code="2.5")
+ADMITTED_ON = date(2026, 1, 13)
+SYSTEM = Actor(type=ActorType.SYSTEM, id="handrail", role="system")
+_STATE: TypeAdapter[domain.Episode] = TypeAdapter(domain.Episode)
+_E = TypeVar("_E")
+
+SOBER = domain.WantedGoal(GoalCategory.SOBRIETY, "boolean", "ge", 1, 0, required_for_step_down=True)
+PHQ_DOWN = domain.WantedGoal(
+    GoalCategory.MENTAL_HEALTH, "instrument", "<=", 9, 7, instrument="phq9", required_for_step_down=True
+)
+OPTIONAL = domain.WantedGoal(GoalCategory.RELAPSE_PREVENTION, "attest", "ge", 1, 0)
+
+
+class Story:
+    """Runs decisions through the service's own table, and holds what must hold after each of them."""
+
+    def __init__(self, *, program: ProgramKind = ProgramKind.SUD, age: AgeBand = AgeBand.ADULT) -> None:
+        self.program, self.age = program, age
+        self.now = local(ADMITTED_ON, "08:15")
+        self.state: Any = None
+        self.journal: list[Any] = []
+        self.wakes: dict[str, datetime] = {}
+        self._causes = count(1)
+
+    def common(self, actor: Actor = SYSTEM) -> dict[str, Any]:
+        return {
+            "network_id": "north",
+            "site_id": "albany",
+            "episode_id": "ep-1",
+            "patient_id": "pt-1",
+            "part2": True,
+            "actor": actor,
+        }
+
+    def hear(self, event: Event) -> list[Any]:
+        return self._absorb(service.hears[type(event)], event, SYSTEM)
+
+    def do(self, command: Any, role: str = "clinician", *, kind: ActorType = ActorType.USER) -> list[Any]:
+        return self._absorb(service.takes[type(command)], command, Actor(type=kind, id="ann", role=role))
+
+    def on(self, day: date | str, at: str = "12:00") -> "Story":
+        """Let time pass until then; every wake that comes due is heard in its order."""
+        day = date.fromisoformat(day) if isinstance(day, str) else day
+        until = local(day, at)
+        while due := [(at, what) for what, at in self.wakes.items() if at <= until]:
+            instant, what = min(due)
+            del self.wakes[what]
+            self.now = max(self.now, instant)
+            self._absorb(service.wakes[what.partition(":")[0]], Woke(instant, what), SYSTEM)
+        self.now = max(self.now, until)
+        return self
+
+    def woke(self, what: str) -> list[Any]:
+        """A wake that comes at a time of its own, such as a stale one."""
+        return self._absorb(service.wakes[what.partition(":")[0]], Woke(self.now, what), SYSTEM)
+
+    def refuses(
+        self, command: Any, *guards: str, role: str = "clinician", code: str | None = None
+    ) -> Refused:
+        before, said = self.state, len(self.journal)
+        with pytest.raises(Refused) as caught:
+            self.do(command, role)
+        assert self.state is before
+        assert len(self.journal) == said
+        if guards:
+            assert {f["guard"] for f in caught.value.facts["failed"]} == set(guards)
+        assert code in (None, caught.value.code)
+        return caught.value
+
+    def said(self, kind: type[_E]) -> list[_E]:
+        return [f for f in self.journal if isinstance(f, kind)]
+
+    def last(self, kind: type[_E]) -> _E:
+        return self.said(kind)[-1]
+
+    def _absorb(self, reaction: Any, message: Any, actor: Actor) -> list[Any]:
+        moment = Moment(self.now, actor, f"cause-{next(self._causes)}", rulebook())
+        assert self.state is not None or reaction.creates
+        facts = reaction.decide(self.state, message, moment)
+        for fact in facts:
+            if isinstance(fact, Wake):
+                self.wakes[fact.what] = fact.at
+            elif isinstance(fact, Unwake):
+                self.wakes.pop(fact.what, None)
+            else:
+                self.state = domain.evolve(self.state, fact)
+                self.journal.append(fact)
+        self.check(facts)
+        return list(facts)
+
+    def check(self, facts: Sequence[Any]) -> None:
+        """What holds whatever happens."""
+        state = self.state
+        for fact in facts:
+            if isinstance(fact, Event):
+                assert type(fact) in service.says
+                assert fact.aggregate_id == state.id
+                assert type(fact).model_validate_json(fact.model_dump_json()) == fact
+        assert _STATE.validate_json(_STATE.dump_json(state)) == state
+        for way in domain.Direction:
+            assert sum(r.direction is way and not r.closed for r in state.recommendations) <= 1
+        band = rulebook().band(state.level, state.age_band)
+        assert state.weekly_minutes >= band.min_minutes
+        assert state.weekly_minutes <= band.max_minutes
+        if state.over:
+            assert self.wakes == {}
+            assert state.step_down is state.step_up is state.extension is None
+
+    # What the other services say.
+
+    def admitted(self, minutes: int = 720, phq9: int | None = 12, **changes: Any) -> "Story":
+        baseline = () if phq9 is None else (InstrumentResult(instrument="phq9", version="1", total=phq9),)
+        fields: dict[str, Any] = {
+            "program_id": "day",
+            "admitted_on": ADMITTED_ON,
+            "tz": TZ,
+            "level": IOP,
+            "program_kind": self.program,
+            "age_band": self.age,
+            "planned_end_on": ADMITTED_ON + timedelta(days=90),
+            "prescribed_weekly_minutes": minutes,
+            "days_per_week": 4,
+            "seat_hold_id": "hold-1",
+            "plan_kind": PlanKind.COMMERCIAL,
+            "authorization_id": "auth-1",
+            "primary_clinician_id": "ann",
+            "baseline": baseline,
+        }
+        self.hear(PatientAdmitted(**self.common(), **{**fields, **changes}))
+        return self
+
+    def agreed(self, minutes: int = 720, version: int = 1) -> list[Any]:
+        return self.hear(
+            WeeklyScheduleAgreed(
+                **self.common(),
+                schedule_id="sch-1",
+                version=version,
+                effective_from=ADMITTED_ON,
+                tz=TZ,
+                slots=(),
+                planned_weekly_minutes=minutes,
+                days_per_week=4,
+                max_gap_days=3,
+                agreed_at=self.now,
+            )
+        )
+
+    def rescheduled(self, minutes: int, version: int, reason: str = "step_down") -> list[Any]:
+        return self.hear(
+            WeeklyScheduleChanged(
+                **self.common(),
+                schedule_id="sch-1",
+                version=version,
+                previous_version=version - 1,
+                reason=reason,
+                effective_from=self.state.day(self.now),
+                tz=TZ,
+                slots=(),
+                planned_weekly_minutes=minutes,
+                days_per_week=3,
+            )
+        )
+
+    def attended(
+        self, on: date | str | None = None, session: str | None = None, minutes: int = 180
+    ) -> list[Any]:
+        day = self.state.day(self.now) if on is None else _date(on)
+        start = local(day, "09:00")
+        return self.hear(
+            SessionAttended(
+                **self.common(),
+                session_id=session or f"s-{day}",
+                group_id="g-1",
+                service_kind=ServiceKind.GROUP,
+                start_at=start,
+                end_at=start + timedelta(hours=3),
+                tz=TZ,
+                local_date=day,
+                modality=Modality.IN_PERSON,
+                present_minutes=minutes,
+                break_minutes=0,
+                creditable_minutes=minutes,
+                late_minutes=180 - minutes,
+                left_early_minutes=0,
+                group_size_present=8,
+                level=IOP,
+            )
+        )
+
+    def missed(self, on: date | str, consecutive: int) -> list[Any]:
+        return self.hear(
+            SessionMissed(
+                **self.common(),
+                session_id=f"s-{on}",
+                kind=MissKind.NO_SHOW,
+                local_date=_date(on),
+                tz=TZ,
+                scheduled_minutes=180,
+                consecutive_missed=consecutive,
+            )
+        )
+
+    def corrected(self, on: date | str, *, attended: bool, minutes: int) -> list[Any]:
+        return self.hear(
+            AttendanceCorrected(
+                **self.common(),
+                supersedes_event_id="ev-1",
+                session_id=f"s-{on}",
+                attended=attended,
+                creditable_minutes=minutes,
+                late_minutes=180 - minutes,
+                local_date=_date(on),
+                tz=TZ,
+                reason="came_late",
+            )
+        )
+
+    def week(
+        self,
+        start: date | str,
+        minutes: int,
+        scheduled: int = 720,
+        *,
+        minimum: int = 540,
+        short: bool = False,
+        reopened: int = 0,
+    ) -> list[Any]:
+        """A closed week, heard when it closes: Monday 00:00 at the site."""
+        start = _date(start)
+        self.on(max(start + timedelta(days=7), self.now.astimezone(ZoneInfo(TZ)).date()), "00:00")
+        return self.hear(
+            TreatmentWeekClosed(
+                **self.common(),
+                week_start=start,
+                tz=TZ,
+                level=self.state.level,
+                scheduled_minutes=scheduled,
+                creditable_minutes=minutes,
+                days_attended=3,
+                sessions_attended=3,
+                sessions_missed=1,
+                level_min_minutes=minimum,
+                level_max_minutes=1199,
+                below_level_minimum=minutes < minimum,
+                short_week=short,
+                attendance_ratio_permille=min(1000, 1000 * minutes // scheduled) if scheduled else None,
+                reopened_count=reopened,
+            )
+        )
+
+    # What people do.
+
+    def plan(self, *goals: domain.WantedGoal) -> list[Any]:
+        return self.do(
+            domain.ApprovePlan(goals or (SOBER,), signed_by_patient=True, signed_by_clinician=True)
+        )
+
+    def goal(self, number: int = 0) -> str:
+        return str(self.state.goals[number].goal.goal_id)
+
+    def attest(self, number: int = 0) -> list[Any]:
+        return self.do(domain.AttestGoal(self.goal(number)))
+
+    def phq9(self, *answers: int) -> list[Any]:
+        return self.do(domain.RecordMeasure("phq9", answers))
+
+    def approve(self, rid: str | None, on: date | str | None = None, **changes: Any) -> list[Any]:
+        return self.do(self.approval(rid, on, **changes))
+
+    def approval(self, rid: str | None, on: date | str | None = None, *, agreed: bool = True) -> Any:
+        assert rid is not None
+        return domain.ApproveRecommendation(
+            rid, _date(on) if on else self.state.day(self.now), patient_agreed=agreed
+        )
+
+
+def local(day: date, at: str) -> datetime:
+    return datetime.combine(day, time.fromisoformat(at), ZoneInfo(TZ)).astimezone(ZoneInfo("UTC"))
+
+
+def _date(day: date | str) -> date:
+    return date.fromisoformat(day) if isinstance(day, str) else day
+
+
+def attending(minutes: int = 720, **changes: Any) -> Story:
+    """Admitted, scheduled, once attended, with one required goal that a clinician attests."""
+    story = Story(**changes).admitted(minutes)
+    story.agreed(minutes)
+    story.on(ADMITTED_ON, "12:00").attended()
+    story.plan()
+    return story
+
+
+def ready(minutes: int = 720, **changes: Any) -> Story:
+    """All criteria of a step-down hold, save the one required goal."""
+    story = attending(minutes, **changes)
+    story.week("2026-01-19", minutes, minutes)
+    story.week("2026-01-26", minutes, minutes)
+    return story.on("2026-02-03")
+
+
+def recommended(minutes: int = 720, **changes: Any) -> Story:
+    """A step-down is on the table."""
+    story = ready(minutes, **changes)
+    story.attest()
+    assert story.state.step_down
+    return story
