@@ -216,7 +216,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         hint = f"{context.command_path if context else 'handrail'} --help"
-        show_trouble(error.format_message(), hint, "usage", as_json)
+        show_trouble(error.format_message().rstrip(".") + ".", hint, "usage", as_json)
         return error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         say("interrupted")

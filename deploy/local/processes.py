@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from deploy.local import child as children
-from deploy.local import ports, roles
+from deploy.local import migrations, ports, roles
 from deploy.local.child import Child
 from deploy.local.nats_server import NatsServer, http_get, http_status
 from deploy.local.network import Network
@@ -205,9 +205,8 @@ class Stack(Network):
         with ThreadPoolExecutor(max_workers=1) as pool:
             return pool.submit(lambda: asyncio.run(work())).result()
 
-    def service_environment(self, name: str, role: str | None = None) -> dict[str, str]:
+    def service_environment(self, name: str) -> dict[str, str]:
         """The whole configuration of a service process."""
-        user = role or name
         environment = clean_environment()
         environment |= {k: os.environ[k] for k in _SETTINGS_PASSED_ON if k in os.environ}
         paths = [str(_ROOT), environment.get("PYTHONPATH", "")]
@@ -218,8 +217,8 @@ class Stack(Network):
             "HANDRAIL_PG_HOST": HOST,
             "HANDRAIL_PG_PORT": str(self.ports["postgres"]),
             "HANDRAIL_PG_DATABASE": roles.DATABASE,
-            "HANDRAIL_PG_USER": user,
-            "HANDRAIL_PG_PASSWORD": self.passwords["postgres"][user],
+            "HANDRAIL_PG_USER": name,
+            "HANDRAIL_PG_PASSWORD": self.passwords["postgres"][name],
             "HANDRAIL_NATS_SERVERS": self.nats_url(),
             "HANDRAIL_NATS_USER": name,
             "HANDRAIL_NATS_PASSWORD": self.passwords["nats"][name],
@@ -339,21 +338,13 @@ class Stack(Network):
 
         if self._wanted:
             self._say("starting " + ", ".join(self._wanted))
+            asyncio.run(migrations.apply(self, self._wanted))
         self._together([start(name) for name in self._wanted])
 
     def _start_service(self, name: str) -> None:
         log = self.data / "logs" / f"{name}.log"
         # -P: what lies in the current folder must not shadow a module.
         argv = [sys.executable, "-P", "-m", f"services.{name}.app"]
-        code = children.run_once(
-            [*argv, "migrate"], self.service_environment(name, role=f"{name}_owner"), log, self._cancelled
-        )
-        if code:
-            raise Trouble(
-                f"The schema of {name} could not be brought up to date{children.because(log)}.",
-                f"See {log}.",
-                code="migration_failed",
-            )
         self._spawn(
             Child(
                 name,

@@ -1,7 +1,7 @@
 """Compares what the services wrote down, what the stream holds and what every service heard.
 
-Reads with its own SQL and its own consumer and shares no code with the services, so that it
-cannot share a mistake.
+Reads with its own SQL and its own consumer and shares no code with the services but their tables of
+what they hear, so that it cannot share a mistake.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,7 +17,6 @@ from deploy.local.network import Network
 from deploy.local.secrets import OPERATOR, SERVICES
 
 STREAM = "EVENTS"
-
 PULL = 500
 
 
@@ -26,6 +26,7 @@ class Said:
 
     seq: int
     id: str
+    type: str
     service: str
     aggregate: str
     sequence: int
@@ -65,20 +66,27 @@ async def examine(stack: Network, services: Iterable[str] = SERVICES) -> Finding
     names = tuple(services)
     stream = await read_stream(stack)
     books = await read_books(stack, names)
-    return compare(stream, books)
+    return compare(stream, books, hearers(names))
 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What one service keeps: ids it said (unsent ones apart), ids it heard, and how much is parked."""
+    """What one service keeps: ids it said, ids it heard, and how much is parked."""
 
     said: tuple[str, ...]
-    unsent: int
     heard: tuple[str, ...]
     parked: int
 
 
-def compare(stream: list[Said], books: Mapping[str, Books]) -> Findings:
+def hearers(services: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Which event types each service says it hears."""
+    return {
+        name: frozenset(event.type() for event in import_module(f"services.{name}.app").service.hears)
+        for name in services
+    }
+
+
+def compare(stream: list[Said], books: Mapping[str, Books], hears: Mapping[str, frozenset[str]]) -> Findings:
     """Find every disagreement between the stream and the services' books."""
     findings = Findings()
     held = Counter(said.id for said in stream)
@@ -90,7 +98,8 @@ def compare(stream: list[Said], books: Mapping[str, Books]) -> Findings:
     for name, book in books.items():
         heard = Counter(book.heard)
         _once_each(findings, heard, f"{name} holds event {{id}} {{count}} times")
-        _same(findings, held, heard, f"{name} never heard event {{id}}")
+        meant = Counter(said.id for said in stream if said.type in hears[name])
+        _same(findings, meant, heard, f"{name} never heard event {{id}}")
         _same(findings, heard, held, f"{name} heard event {{id}}, which the stream does not hold")
         if book.parked:
             findings.note("parked", f"{name} has {book.parked} parked messages", book.parked)
@@ -131,16 +140,13 @@ async def read_books(stack: Network, services: Iterable[str]) -> dict[str, Books
     try:
         books = {}
         for name in services:
-            said = await db.fetch(
-                f"SELECT event_id, sent_at IS NULL AS unsent FROM {name}.outbox ORDER BY id"
-            )
+            said = await db.fetch(f"SELECT event_id FROM {name}.outbox")
             heard = await db.fetch(f"SELECT event_id FROM {name}.inbox")
             parked = await db.fetchval(f"SELECT count(*) FROM {name}.parked WHERE dropped_at IS NULL")
             books[name] = Books(
-                tuple(row["event_id"] for row in said),
-                sum(row["unsent"] for row in said),
-                tuple(row["event_id"] for row in heard),
-                int(parked),
+                said=tuple(row["event_id"] for row in said),
+                heard=tuple(row["event_id"] for row in heard),
+                parked=int(parked),
             )
         return books
     finally:
@@ -201,6 +207,7 @@ def _said(reply: str, headers: Mapping[str, str]) -> Said:
     return Said(
         seq=int(parts[5] if len(parts) == 9 else parts[7]),
         id=unquote(headers["ce-id"]),
+        type=unquote(headers["ce-type"]),
         service=source[2],
         aggregate=source[3],
         sequence=int(headers["ce-sequence"]),

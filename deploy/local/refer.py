@@ -46,7 +46,9 @@ def refer(data: Path, files: Iterable[Path], network_id: str, site: str | None) 
         ) from error
 
 
-def _refer(network: Network, files: Iterable[Path], network_id: str, site: str | None) -> list[dict[str, Any]]:
+def _refer(
+    network: Network, files: Iterable[Path], network_id: str, site: str | None
+) -> list[dict[str, Any]]:
     import httpx
 
     with httpx.Client(timeout=30) as client:

@@ -3,8 +3,12 @@
 import asyncio
 import contextlib
 import json
+from dataclasses import dataclass
 from typing import Any, Self
 
+import nats.errors
+
+from contracts.subjects import LANES
 from services.chassis import clock, db
 from services.chassis.bus import BusDown, BusError
 from services.chassis.runtime import Runtime
@@ -12,14 +16,14 @@ from services.chassis.telemetry import log
 
 BATCH = 500
 POLL_SECONDS = 0.5
-_LANE_LOCK = 0x72656C61
 _ALREADY_THERE = 10201
 _ATOMIC_OFF = 10174
 
 _WAITING = """SELECT id, recorded_on, subject, headers, body, lane FROM outbox
-  WHERE sent_at IS NULL AND lane = ANY($1) ORDER BY id LIMIT $2"""
-_LANES = "SELECT DISTINCT lane FROM outbox WHERE sent_at IS NULL"
-_LOCK = "SELECT lane FROM unnest($1::int[]) AS lane WHERE pg_try_advisory_xact_lock(hashtext($2), lane)"
+  WHERE sent_at IS NULL AND lane = ANY($1) AND id <> ALL($2) ORDER BY id LIMIT $3"""
+_LOCK = """SELECT lane FROM generate_series(0, $2 - 1) AS lane
+  WHERE pg_try_advisory_lock(hashtext($1), lane) ORDER BY lane"""
+_UNLOCK = "SELECT pg_advisory_unlock(hashtext($1), lane) FROM unnest($2::int[]) AS lane"
 _SENT = """UPDATE outbox o SET sent_at = $4, stream_seq = u.seq
   FROM unnest($1::bigint[], $2::date[], $3::bigint[]) AS u(id, recorded_on, seq)
   WHERE o.id = u.id AND o.recorded_on = u.recorded_on"""
@@ -35,6 +39,7 @@ class Relay:
         self.runtime = runtime
 
     async def run(self) -> None:
+        """Carry for ever; whatever goes wrong, try again."""
         while True:
             try:
                 async with await self._connection() as connection:
@@ -42,6 +47,9 @@ class Relay:
             except (*db.TRANSIENT, BusDown) as error:
                 log().warning("relay_waits", error=type(error).__name__)
                 await asyncio.sleep(0.2)
+            except Exception as error:
+                log().error("relay_failed", error=type(error).__name__)
+                await asyncio.sleep(1)
 
     async def _connection(self) -> "_Connection":
         return _Connection(await db.connect(self.runtime.settings, self.runtime.service.name))
@@ -49,41 +57,71 @@ class Relay:
     async def _serve(self, connection: db.Connection) -> None:
         grew = asyncio.Event()
         self.runtime.outbox_grew.tell(grew)
-        await connection.add_listener("outbox", lambda *_: grew.set())
-        while True:
-            grew.clear()
-            if not self.runtime.bus.connected:
-                raise BusDown("not connected")
-            sent = await self.carry(connection)
-            if sent < BATCH:
+        try:
+            await connection.add_listener("outbox", lambda *_: grew.set())
+            while True:
+                grew.clear()
+                if not self.runtime.bus.connected:
+                    raise BusDown("not connected")
+                await self.carry(connection)
                 with contextlib.suppress(asyncio.TimeoutError):
                     await asyncio.wait_for(grew.wait(), POLL_SECONDS)
+        finally:
+            self.runtime.outbox_grew.forget(grew)
 
     async def carry(self, connection: db.Connection) -> int:
-        """Publish and mark one batch; returns how many events it held.
+        """Publish and mark what waits in the lanes that no other relay has; returns how many events.
 
-        The lane locks live as long as the transaction, so no other relay can overtake; the order
-        is that of the outbox ids, which the aggregates' row locks make that of their story.
+        The lane locks are the connection's, so no other relay can overtake; the order is that of the
+        outbox ids, which the aggregates' row locks make that of their story.
         """
+        lock = f"relay:{self.runtime.service.name}"
+        lanes = [r["lane"] for r in await connection.fetch(_LOCK, lock, LANES)]
+        if not lanes:
+            return 0
+        carried = await self._carry_lanes(connection, lanes)
+        await connection.execute(_UNLOCK, lock, lanes)
+        return carried
+
+    async def _carry_lanes(self, connection: db.Connection, lanes: list[int]) -> int:
+        """One batch after the other; while one is under way, the last is marked and the next is fetched.
+
+        A batch is published only after the one before was stored, and whatever of an aggregate can be
+        seen when a batch is fetched comes before what can be seen later: so its order holds.
+        """
+        carried, stored = 0, _Stored([], [])
+        rows = await connection.fetch(_WAITING, lanes, [], BATCH)
+        while rows:
+            meanwhile = asyncio.create_task(self._mark_and_fetch(connection, stored, lanes, rows))
+            try:
+                seqs = await self._publish(rows)
+            finally:
+                following = await meanwhile
+            stored = _Stored(rows[: len(seqs)], seqs)
+            carried += len(seqs)
+            if len(seqs) < len(rows):
+                await self._mark(connection, stored)
+                raise BusDown("not everything was acknowledged")
+            rows = following
+        await self._mark(connection, stored)
+        return carried
+
+    async def _mark_and_fetch(
+        self, connection: db.Connection, stored: "_Stored", lanes: list[int], under_way: list[Any]
+    ) -> list[Any]:
+        await self._mark(connection, stored)
+        return list(await connection.fetch(_WAITING, lanes, [r["id"] for r in under_way], BATCH))
+
+    async def _mark(self, connection: db.Connection, stored: "_Stored") -> None:
+        """Write down what the stream holds."""
+        rows, seqs = stored.rows, stored.seqs
+        if not rows:
+            return
         async with connection.transaction():
-            lanes = [r["lane"] for r in await connection.fetch(_LANES)]
-            if not lanes:
-                return 0
-            mine = [
-                r["lane"] for r in await connection.fetch(_LOCK, lanes, f"relay:{self.runtime.service.name}")
-            ]
-            rows = await connection.fetch(_WAITING, mine, BATCH) if mine else []
-            if not rows:
-                return 0
-            seqs = await self._publish(rows)
-            done = rows[: len(seqs)]
             await connection.execute(
-                _SENT, [r["id"] for r in done], [r["recorded_on"] for r in done], seqs, clock.wall_now()
+                _SENT, [r["id"] for r in rows], [r["recorded_on"] for r in rows], seqs, clock.wall_now()
             )
-            await connection.execute(_HEADS, [r["lane"] for r in done], seqs)
-            if not done:
-                raise BusDown("nothing was acknowledged")
-            return len(done)
+            await connection.execute(_HEADS, [r["lane"] for r in rows], seqs)
 
     async def _publish(self, rows: list[Any]) -> list[int]:
         """Stream sequences of the acknowledged prefix of the rows."""
@@ -93,25 +131,21 @@ class Relay:
             except BusError as error:
                 if error.code not in (_ALREADY_THERE, _ATOMIC_OFF):
                     raise BusDown(f"jetstream {error.code}") from error
+            except nats.errors.Error as error:
+                raise BusDown(type(error).__name__) from error
         return await self._publish_singly(rows)
 
     async def _publish_batch(self, rows: list[Any]) -> list[int]:
         client, batch = self.runtime.bus.client, clock.new_id()
-        for number, row in enumerate(rows[:-1], 1):
-            headers = {
-                **json.loads(row["headers"]),
-                "Nats-Batch-Id": batch,
-                "Nats-Batch-Sequence": str(number),
-            }
-            await client.publish(row["subject"], row["body"].encode(), headers=headers)
-        last = rows[-1]
-        headers = {
-            **json.loads(last["headers"]),
-            "Nats-Batch-Id": batch,
-            "Nats-Batch-Sequence": str(len(rows)),
-            "Nats-Batch-Commit": "1",
-        }
-        ack = await self.runtime.bus.request(last["subject"], last["body"].encode(), headers)
+        headers: dict[str, str] = {}
+        for number, row in enumerate(rows, 1):
+            headers = json.loads(row["headers"])
+            headers["Nats-Batch-Id"] = batch
+            headers["Nats-Batch-Sequence"] = str(number)
+            if number < len(rows):
+                await client.publish(row["subject"], row["body"].encode(), headers=headers)
+        headers["Nats-Batch-Commit"] = "1"
+        ack = await self.runtime.bus.request(rows[-1]["subject"], rows[-1]["body"].encode(), headers)
         return list(range(ack["seq"] - len(rows) + 1, ack["seq"] + 1))
 
     async def _publish_singly(self, rows: list[Any]) -> list[int]:
@@ -125,6 +159,14 @@ class Relay:
                 break
             seqs.append(ack["seq"])
         return seqs
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Rows that the stream holds, and where."""
+
+    rows: list[Any]
+    seqs: list[int]
 
 
 class _Connection:

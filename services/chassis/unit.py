@@ -8,8 +8,9 @@ from typing import Any
 
 from contracts.decisions import Moment, Unwake, Wake
 from contracts.event import MAX_EVENT_BYTES, Envelope, Event
-from contracts.subjects import lane_of, subject_of
+from contracts.subjects import subject_of
 from services.chassis import clock, codec
+from services.chassis.codec import lane_of
 from services.chassis.db import Connection
 from services.chassis.service import Aggregate, Fact, Service
 
@@ -43,6 +44,16 @@ class Cause:
     traceparent: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A public event, encoded once, as its row in the outbox."""
+
+    id: str
+    type: str
+    body: str
+    row: tuple[Any, ...]
+
+
 @dataclass(slots=True)
 class Unit:
     """The work of one transaction. Handlers load and record through it and cannot publish."""
@@ -53,11 +64,12 @@ class Unit:
     rows: dict[Key, Row] = field(default_factory=dict)
     dirty: dict[Key, Aggregate] = field(default_factory=dict)
     journal: list[tuple[Any, ...]] = field(default_factory=list)
-    outbox: list[Envelope] = field(default_factory=list)
+    outbox: list[Said] = field(default_factory=list)
     wakes: dict[tuple[str, str, str], tuple[datetime | None, Cause]] = field(default_factory=dict)
     cause: Cause | None = None
-    _before: tuple[Any, ...] | None = None
-    _touched: dict[Key, Row | None] = field(default_factory=dict)
+    _before: tuple[int, int] = (0, 0)
+    _touched: dict[Key, tuple[Row, bool]] = field(default_factory=dict)
+    _asked: dict[tuple[str, str, str], tuple[datetime | None, Cause] | None] = field(default_factory=dict)
 
     @property
     def outside(self) -> Any:
@@ -66,19 +78,24 @@ class Unit:
     def begin(self, cause: Cause) -> None:
         """Start on one message; `undo` takes back everything recorded since."""
         self.cause = cause
-        self._before = (len(self.journal), len(self.outbox), dict(self.dirty), dict(self.wakes))
+        self._before = (len(self.journal), len(self.outbox))
         self._touched = {}
+        self._asked = {}
 
     def undo(self) -> None:
-        assert self._before is not None
-        journal, outbox, self.dirty, self.wakes = self._before
+        """Take back what was recorded since `begin`."""
+        journal, outbox = self._before
         del self.journal[journal:]
         del self.outbox[outbox:]
-        for key, row in self._touched.items():
-            if row is None:
-                self.rows.pop(key, None)
+        for key, (row, dirty) in self._touched.items():
+            self.rows[key] = row
+            if not dirty:
+                self.dirty.pop(key, None)
+        for wake, before in self._asked.items():
+            if before is None:
+                del self.wakes[wake]
             else:
-                self.rows[key] = row
+                self.wakes[wake] = before
 
     async def load(self, aggregate: Aggregate, id: str) -> Any:
         """The state with its row lock, or None."""
@@ -109,7 +126,7 @@ class Unit:
         if row is None:
             raise LookupError(f"{aggregate.table} was not loaded before facts were recorded on it")
         if key not in self._touched:
-            self._touched[key] = replace(row)
+            self._touched[key] = (replace(row), key in self.dirty)
         for fact in facts:
             self._remember(aggregate, key, row, fact)
         return row.state
@@ -118,34 +135,30 @@ class Unit:
         cause = self.cause
         assert cause is not None
         if isinstance(fact, Wake):
-            self.wakes[aggregate.table, key[1], fact.what] = (fact.at, cause)
+            self._ask(key, fact.what, fact.at, cause)
             return
         if isinstance(fact, Unwake):
-            self.wakes[aggregate.table, key[1], fact.what] = (None, cause)
+            self._ask(key, fact.what, None, cause)
             return
         row.state = aggregate.evolve(row.state, fact)
         row.version += 1
         self.dirty[key] = aggregate
-        name, data = type(fact).__name__, ""
         if isinstance(fact, Event):
-            envelope = self._say(key, row, fact, cause)
-            name, data = fact.type(), envelope.body().decode()
+            said = self._say(key, row, fact, cause)
+            name, data = said.type, said.body
         else:
-            data = codec.dump(fact)
+            name, data = type(fact).__name__, codec.dump(fact)
+        moment = cause.moment
         self.journal.append(
-            (
-                aggregate.table,
-                key[1],
-                row.version,
-                name,
-                data,
-                cause.moment.cause,
-                cause.moment.at,
-                self.recorded_at,
-            )
+            (aggregate.table, key[1], row.version, name, data, moment.cause, moment.at, self.recorded_at)
         )
 
-    def _say(self, key: Key, row: Row, event: Event, cause: Cause) -> Envelope:
+    def _ask(self, key: Key, what: str, at: datetime | None, cause: Cause) -> None:
+        wake = (*key, what)
+        self._asked.setdefault(wake, self.wakes.get(wake))
+        self.wakes[wake] = (at, cause)
+
+    def _say(self, key: Key, row: Row, event: Event, cause: Cause) -> Said:
         if type(event) not in self.service.says:
             raise TypeError(f"{self.service.name} does not say {event.type()}")
         if event.aggregate_id != key[1]:
@@ -161,10 +174,9 @@ class Unit:
             causation_id=cause.moment.cause,
             traceparent=cause.traceparent,
         )
-        if len(envelope.body()) > MAX_EVENT_BYTES:
-            raise TooLarge(f"{event.type()} would be larger than {MAX_EVENT_BYTES} bytes")
-        self.outbox.append(envelope)
-        return envelope
+        said = _encoded(envelope)
+        self.outbox.append(said)
+        return said
 
     async def save(self) -> None:
         """Write everything recorded: states, journal, outbox, wakes. Raises Conflict on a lost race."""
@@ -176,7 +188,7 @@ class Unit:
         if self.journal:
             await self.db.execute(_JOURNAL, *map(list, zip(*self.journal, strict=True)))
         if self.outbox:
-            await self.db.execute(_OUTBOX, *map(list, zip(*map(_outbox_row, self.outbox), strict=True)))
+            await self.db.execute(_OUTBOX, *map(list, zip(*(said.row for said in self.outbox), strict=True)))
         await self._save_wakes()
 
     async def _save_states(self, table: str, keys: list[Key]) -> None:
@@ -221,21 +233,27 @@ class Unit:
             await self.db.execute(_WAKES, *map(list, zip(*asked, strict=True)))
 
 
-def _outbox_row(e: Envelope) -> tuple[Any, ...]:
-    return (
+def _encoded(e: Envelope) -> Said:
+    """An envelope as its outbox row. Raises TooLarge where the bus would not take it."""
+    name, body, aggregate_id = e.type, e.body(), e.event.aggregate_id
+    if len(body) > MAX_EVENT_BYTES:
+        raise TooLarge(f"{name} would be larger than {MAX_EVENT_BYTES} bytes")
+    text = body.decode()
+    row = (
         e.id,
-        e.type,
-        lane_of(e.event.aggregate_id),
-        e.event.aggregate_id,
+        name,
+        lane_of(aggregate_id),
+        aggregate_id,
         e.sequence,
         e.causation_id,
         e.correlation_id,
         subject_of(e.event),
         json.dumps(e.headers()),
-        e.body().decode(),
+        text,
         e.at,
         e.recorded_at,
     )
+    return Said(e.id, name, text, row)
 
 
 _JOURNAL = """INSERT INTO journal (aggregate, aggregate_id, version, type, data, cause, at, recorded_at)

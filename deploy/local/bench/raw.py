@@ -106,7 +106,7 @@ async def read_all(bus: Bus, first: int, events: int) -> float:
 
 
 async def insert_rows(ground: Ground, first: int) -> float:
-    """Seconds to insert the rows that Handrail wrote since a stream position into tables just like its own."""
+    """Seconds to insert the rows that Handrail wrote since a stream position, into tables like its own."""
     connection = await ground.connect()
     try:
         await connection.execute(_TABLES)
@@ -130,7 +130,8 @@ def _columns(rows: Sequence[Any]) -> list[list[Any]]:
 async def _rows_of(connection: db.Connection, first: int) -> list[tuple[list[Any], ...]]:
     """What Handrail wrote: a row of the inbox, the journal and the outbox for each event, in batches."""
     inbox = await connection.fetch(
-        "SELECT event_id, lane, stream_seq, received_at FROM inbox WHERE stream_seq >= $1 ORDER BY stream_seq",
+        "SELECT event_id, lane, stream_seq, received_at FROM inbox "
+        "WHERE stream_seq >= $1 ORDER BY stream_seq",
         first,
     )
     ids = [r["event_id"] for r in inbox]
@@ -150,7 +151,7 @@ async def _rows_of(connection: db.Connection, first: int) -> list[tuple[list[Any
             "SELECT id, network_id, site_id, version, said, state::text FROM tallies"
         )
     }
-    batches = []
+    batches: list[tuple[list[Any], ...]] = []
     for start in range(0, len(inbox), BATCH):
         part = slice(start, start + BATCH)
         touched = sorted({r["aggregate_id"] for r in outbox[part]})

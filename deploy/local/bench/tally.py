@@ -6,27 +6,21 @@ from typing import Any
 from fastapi import APIRouter
 
 from contracts.decisions import Moment
-from contracts.event import SiteEvent
-from contracts.vocabulary import Count, ShortText, Token
+from contracts.event import PatientEvent
+from contracts.vocabulary import Count, ShortText
 from services.chassis.service import Aggregate, Service, on
 
 
-class Added(SiteEvent):
+class Added(PatientEvent):
     """Something was added to a tally."""
 
-    AGGREGATE = "tally_id"
-
-    tally_id: Token
     amount: Count
     note: ShortText
 
 
-class Tallied(SiteEvent):
+class Tallied(PatientEvent):
     """A tally has a new sum."""
 
-    AGGREGATE = "tally_id"
-
-    tally_id: Token
     additions: Count
     total: Count
     note: ShortText
@@ -44,7 +38,7 @@ class Tally:
 
 def evolve(state: Tally | None, fact: Tallied) -> Tally:
     """The tally after a fact."""
-    state = state or Tally(fact.tally_id, fact.network_id, fact.site_id)
+    state = state or Tally(fact.episode_id, fact.network_id, fact.site_id)
     return replace(state, additions=fact.additions, total=fact.total, note=fact.note)
 
 
@@ -54,7 +48,10 @@ def add(state: Tally | None, added: Added, _: Moment) -> list[Any]:
         Tallied(
             network_id=added.network_id,
             site_id=added.site_id,
-            tally_id=added.tally_id,
+            episode_id=added.episode_id,
+            patient_id=added.patient_id,
+            part2=added.part2,
+            actor=added.actor,
             additions=(state.additions if state else 0) + 1,
             total=(state.total if state else 0) + added.amount,
             note=added.note,

@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
-import httpx
-
 from deploy.local.trouble import Trouble
+from deploy.local.wire import Away, Wire
 
 T = TypeVar("T")
 RETRY_SECONDS = 60.0
@@ -42,11 +41,17 @@ class Reply:
 class Api:
     """Speaks to the services in a role; counts what they decline."""
 
-    def __init__(self, urls: Mapping[str, str], tokens: Mapping[str, str], seed: int) -> None:
-        self._urls = dict(urls)
+    def __init__(
+        self,
+        urls: Mapping[str, str],
+        tokens: Mapping[str, str],
+        seed: int,
+        touch: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._wire = Wire(urls)
         self._headers = {role: {"Authorization": f"Bearer {token}"} for role, token in tokens.items()}
         self._seed = seed
-        self._http = httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=2 * AT_ONCE))
+        self._touch = touch
         self.refusals: Counter[str] = Counter()
         self.refused_steps: Counter[str] = Counter()
         self.calls = 0
@@ -55,7 +60,7 @@ class Api:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
+        self._wire.close()
 
     async def get(self, service: str, path: str, role: str, **params: str | int) -> Reply:
         """Read something."""
@@ -89,7 +94,7 @@ class Api:
 
         `expected` marks a command that is sent to find out whether it is allowed.
         """
-        reply = await self._patiently(service, "POST", path, role, step=step, json=body)
+        reply = await self._patiently(service, "POST", path, role, step=step, json_body=body)
         return self._counted(reply, service, path, expected)
 
     async def send_bundle(self, site: str, bundle: bytes, *, step: str) -> Reply:
@@ -127,21 +132,20 @@ class Api:
         """One request, repeated with the same key while the service is away or busy."""
         asked = {**self._headers[role], **(headers or {})}
         if step is not None:
+            self._touch(service)
             asked["Idempotency-Key"] = f"{self._seed}/{step}"
         deadline = time.monotonic() + RETRY_SECONDS
         pause = 0.02
         while True:
             self.calls += 1
             try:
-                answer = await self._http.request(
-                    method, self._urls[service] + path, headers=asked, **request
-                )
-                reply = _reply(answer)
+                answer = await self._wire.ask(service, method, path, headers=asked, **request)
+                reply = Reply(answer.status, answer.document())
                 if reply.status < 500 and reply.code not in _AGAIN:
                     break
                 why = f"it answers {reply.status} {reply.code}"
-            except httpx.TransportError as error:
-                why = type(error).__name__
+            except Away as error:
+                why = str(error)
             if time.monotonic() > deadline:
                 raise Trouble(
                     f"{service} has not taken {method} {path} for {RETRY_SECONDS:g} s ({why}).",
@@ -153,14 +157,6 @@ class Api:
         if reply.status == 401:
             raise Trouble(f"{service} does not accept the simulator's token.", code="token")
         return reply
-
-
-def _reply(answer: httpx.Response) -> Reply:
-    try:
-        document = answer.json() if answer.content else {}
-    except ValueError:
-        document = {}
-    return Reply(answer.status_code, document if isinstance(document, dict) else {"items": document})
 
 
 async def side_by_side(work: Iterable[Callable[[], Awaitable[T]]]) -> list[T]:

@@ -126,9 +126,8 @@ class Clinic:
                 "required_for_step_down": False,
             },
         ]
-        await self._do(
-            member, "plan", {"goals": goals, "signed_by_patient": True, "signed_by_clinician": True}
-        )
+        body = {"goals": goals, "signed_by_patient": True, "signed_by_clinician": True}
+        member.plan_signed = (await self._do(member, "plan", body)).done
 
     async def _take_part(self, member: Member, brief: View, stay: int) -> None:
         person = member.person
@@ -261,15 +260,13 @@ class Clinic:
             await self._discharge(member, "completed_goals")
 
     async def _decide_recommendations(self) -> None:
-        """Decide what is open, site by site, one after the other: approvals move seats."""
-        for site in self._scene.sites:
-            reply = await self._scene.api.get("progress", "/v1/recommendations", ROLE, site_id=site.id)
-            found = reply.body.get("items", []) if reply.done else []
-            known = [(self._scene.members.get(str(r.get("episode_id"))), r) for r in found]
-            for member, recommendation in sorted(
-                ((m, r) for m, r in known if m is not None), key=lambda pair: pair[0].key
-            ):
-                await self._decide(member, recommendation)
+        """Decide what is open, one after the other: approvals move seats."""
+        reply = await self._scene.api.get("progress", "/v1/recommendations", ROLE, limit=200)
+        found = reply.body.get("items", []) if reply.done else []
+        known = [(self._scene.members.get(str(each["episode_id"])), each) for each in found]
+        mine = [(member, each) for member, each in known if member is not None]
+        for member, recommendation in sorted(mine, key=lambda pair: (pair[0].key, pair[1]["direction"])):
+            await self._decide(member, recommendation)
 
     async def _decide(self, member: Member, recommendation: View) -> None:
         rid = str(recommendation["recommendation_id"])

@@ -23,6 +23,7 @@ CODES = {
     "": "F331",
 }
 SUICIDE_SCREEN_DAYS = 7
+ASSESSMENT_DAYS = 28
 CONTACT_DAYS = 14
 LONGEST_WAIT_FOR_START = 21
 TRIES = 3
@@ -180,7 +181,8 @@ class FrontDesk:
             member.screened_on = self.today
         return reply
 
-    async def _assess(self, member: Member) -> None:
+    async def _judge(self, member: Member) -> bool:
+        """Record the assessor's judgement; whether it was taken."""
         person = member.person
         higher = person.fate == "needs_higher_level"
         rng = self._scene.luck(member, "assess")
@@ -194,8 +196,14 @@ class FrontDesk:
             "support_network": rng.choice(["strong", "partial", "weak"]),
         }
         if not (await self._do(member, "assessment", body)).done:
+            return False
+        member.assessed_on = self.today
+        return True
+
+    async def _assess(self, member: Member) -> None:
+        if not await self._judge(member):
             return
-        match person.fate:
+        match member.person.fate:
             case "needs_higher_level":
                 await self._decline(member, "needs_higher_level", ["2.5", "3.5"])
             case "no_coverage":
@@ -245,7 +253,7 @@ class FrontDesk:
         return await self._do(member, "authorization", body)
 
     async def _ask_seat(self, member: Member) -> None:
-        await self._keep_screen_fresh(member)
+        await self._keep_fresh(member)
         body = {
             "earliest_start": next_workday(self.today).isoformat(),
             "weekly_minutes": member.person.weekly_minutes,
@@ -262,9 +270,11 @@ class FrontDesk:
         elif view.get("stage") == "ASSESSED":
             await self._admit(member)
 
-    async def _keep_screen_fresh(self, member: Member) -> None:
+    async def _keep_fresh(self, member: Member) -> None:
         if member.screened_on is None or (self.today - member.screened_on).days >= SUICIDE_SCREEN_DAYS:
             await self._screen(member, withdrawal=False)
+        if member.assessed_on is None or (self.today - member.assessed_on).days >= ASSESSMENT_DAYS:
+            await self._judge(member)
 
     def _try_again(self, step: str, member: Member) -> None:
         member.tries += 1
@@ -319,7 +329,7 @@ class FrontDesk:
     async def _answer_offer(self, member: Member) -> None:
         accepts = self._scene.luck(member, f"offer/{member.offers}").random() < parameters().waitlist.accept
         if accepts:
-            await self._keep_screen_fresh(member)
+            await self._keep_fresh(member)
         reply = await self._do(member, "offer", {"accept": accepts})
         member.offers += 1
         await self._scene.settle()

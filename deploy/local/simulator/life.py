@@ -79,7 +79,7 @@ class Lived:
     refused_steps: dict[str, int] = field(default_factory=dict)
     bundles: dict[str, int] = field(default_factory=dict)
     calls: int = 0
-    quiets: int = 0
+    questions: int = 0
 
 
 async def live(network: Network, script: Script, tell: Callable[[Tick], None] = lambda _: None) -> Lived:
@@ -89,10 +89,8 @@ async def live(network: Network, script: Script, tell: Callable[[Tick], None] = 
     urls = {name: network.url(name) for name in network.services}
     tokens = {role: network.token(role=role, network=NETWORK, sites=names) for role in ROLES}
     async with (
-        Timekeeper(
-            urls, tokens["operator"], exact=script.exact, confirmations=2 if script.exact else 1
-        ) as keeper,
-        Api(urls, tokens, script.seed) as api,
+        Timekeeper(urls, tokens["operator"], exact=script.exact, alone=True) as keeper,
+        Api(urls, tokens, script.seed, keeper.touch) as api,
     ):
         if await keeper.now() > BEGINS_AT:
             raise Trouble(
@@ -110,7 +108,7 @@ async def live(network: Network, script: Script, tell: Callable[[Tick], None] = 
             lived.bundles = await staff.take_bundles(script.bundles(), STARTS_ON)
         await _days(script, scene, staff, keeper, tell)
         lived.refusals, lived.refused_steps = dict(api.refusals), dict(api.refused_steps)
-        lived.calls, lived.quiets = api.calls, keeper.quiets
+        lived.calls, lived.questions = api.calls, keeper.questions
         return lived
 
 

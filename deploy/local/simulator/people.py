@@ -290,7 +290,8 @@ def _words(rng: Random, cause: str, figures: Parameters) -> str:
 def arrival_days(seed: int, site: str, count: int, days: int, starts_on: date) -> list[int]:
     """Days on which `count` people ask, as a daily negative binomial process given its total.
 
-    A negative binomial day is a Poisson day with a gamma rate; given the total, days are drawn by those rates.
+    A negative binomial day is a Poisson day with a gamma rate; given the total, days are drawn by
+    those rates.
     """
     figures = parameters().arrivals
     rates = generator(seed, site, "site", "days")

@@ -34,27 +34,21 @@ class RollCall:
 
     async def plan(self, day: date) -> list[Meeting]:
         """The sessions of a day on which anybody is expected, in order of their roll calls."""
-        found = await side_by_side([partial(self._sessions, site, day) for site in self._scene.sites])
-        meetings = [meeting for of_site in found for meeting in of_site]
-        return sorted(meetings, key=lambda each: (each.roll_at, each.site.id, each.session_id))
+        reply = await self._scene.api.get("scheduling", "/v1/sessions", ROLE, on=day.isoformat())
+        sessions = reply.body.get("items", []) if reply.done else []
+        meetings = [_meeting(self._scene.site(str(each["site_id"])), day, each) for each in sessions]
+        expected = [meeting for meeting in meetings if meeting.episodes]
+        return sorted(expected, key=lambda each: (each.roll_at, each.site.id, each.session_id))
 
     async def take(self, meetings: list[Meeting]) -> None:
         """Call the rolls of sessions that started together."""
         await side_by_side([partial(self._take_one, meeting) for meeting in meetings])
 
-    async def _sessions(self, site: Site, day: date) -> list[Meeting]:
-        reply = await self._scene.api.get(
-            "scheduling", "/v1/sessions", ROLE, site_id=site.id, on=day.isoformat()
-        )
-        sessions = reply.body.get("items", []) if reply.done else []
-        meetings = [_meeting(site, day, session) for session in sessions]
-        return [meeting for meeting in meetings if meeting.episodes]
-
     async def _take_one(self, meeting: Meeting) -> None:
         reply = await self._send(meeting, self._entries(meeting, meeting.episodes), "first")
         if reply:
             return
-        for fresh in await self._sessions(meeting.site, meeting.day):
+        for fresh in await self.plan(meeting.day):
             if fresh.session_id == meeting.session_id:
                 await self._send(fresh, self._entries(fresh, fresh.episodes), "again")
 

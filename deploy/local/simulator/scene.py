@@ -54,6 +54,7 @@ class Member:
     episode_id: str = ""
     admitted_on: date | None = None
     screened_on: date | None = None
+    assessed_on: date | None = None
     offers: int = 0
     tries: int = 0
     left: bool = False

@@ -13,6 +13,7 @@ from deploy.local.simulator.scene import Scene, Site
 from deploy.local.trouble import Trouble
 
 SMALLEST_LEVEL_1 = 12
+FEWEST_SEATS = 4
 FIRST_BUNDLE = 9000
 """Where the numbers of people behind real bundles begin, far from those drawn."""
 
@@ -82,7 +83,7 @@ def groups_of(site: Site, requests: int, days: int) -> list[dict[str, object]]:
     """The weekly groups of one site: mornings, evenings, and a small weekly one for those who step down."""
     figures = parameters().arrivals
     census = requests * figures.admitted_per_request * figures.mean_stay_days / days
-    seats = max(3, math.ceil(census))
+    seats = max(FEWEST_SEATS, math.ceil(census))
     iop: dict[str, object] = {"site_id": site.id, "levels": ["2.1"], "dow": [1, 2, 3, 4, 5]}
     return [
         {

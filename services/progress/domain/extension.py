@@ -7,7 +7,7 @@ from contracts.decisions import Guard, Moment, Unwake, Wake, Woke, require
 from contracts.progress import ExtensionApproved, ExtensionDenied, ExtensionRequested
 from services.progress.domain.facts import Stage
 from services.progress.domain.state import Episode
-from services.progress.domain.telling import Facts, about, after_days, at_stage, clinical, running
+from services.progress.domain.telling import Facts, about, after_days, clinical, running
 
 NO_REASON = "clinical_judgement"
 
@@ -55,7 +55,6 @@ def decide_extension(state: Episode, command: DecideExtension, moment: Moment) -
         "The extension cannot be decided",
         [
             clinical(moment),
-            at_stage(state, Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING),
             Guard("requested", asked is not None, "no extension is asked for"),
             Guard(
                 "max_days", within or not command.approve, f"no stay is longer than {program.max_days} days"

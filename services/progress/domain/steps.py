@@ -156,10 +156,11 @@ def step_guards(state: Episode, rung: Rung, direction: Direction, moment: Moment
             above = _height(rung.level) > _height(state.home_level)
             shape = Guard("higher_level", above, "a level that this program does not have was meant", facts)
         case Direction.UP, Kind.READMIT:
-            soon = Guard(
-                "readmit_days", may_readmit(state, moment), "only soon after aftercare began; refer anew"
-            )
-            return (soon, band_guard)
+            # The day of the report counts, so what was recommended in time may be approved later (GB22).
+            told = state.recommendation(Direction.UP)
+            waiting = state.stage is Stage.AFTERCARE and told is not None and told.kind is Kind.READMIT
+            in_time = waiting or may_readmit(state, moment)
+            return (Guard("readmit_days", in_time, "only soon after aftercare began; refer anew"), band_guard)
         case _:
             shape = Guard("kind", False, f"a {direction} cannot be of kind {rung.kind}", facts)
     return (attending, shape, band_guard)
