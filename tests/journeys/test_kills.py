@@ -1,4 +1,4 @@
-"""Every process of the stack is killed again and again while a network lives: nothing lost, nothing doubled."""
+"""Every process of the stack is killed again and again while a network lives: nothing is lost or doubled."""
 
 import asyncio
 import random
