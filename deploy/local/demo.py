@@ -144,6 +144,7 @@ def _show(
         lines += [
             f"handrail status{where}          what runs, lag, parked messages",
             f"handrail events tail{where}     the events as they come",
+            f"handrail trace PATIENT{where}   one story, with what caused what",
             f"handrail reconcile{where}       compare the books again",
         ]
     else:

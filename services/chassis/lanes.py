@@ -66,6 +66,9 @@ class Reader:
             except (*work.RETRY, BusDown, BusError, Lost) as error:
                 log().info("reader_restarts", reader=self.number, error=type(error).__name__)
                 await asyncio.sleep(0.1)
+            except Exception as error:
+                log().error("reader_failed", reader=self.number, error=type(error).__name__)
+                await asyncio.sleep(1)
             finally:
                 await self._unsubscribe()
                 self.held, self.positions = set(), {}

@@ -1,12 +1,11 @@
 """Messages applied in one transaction: the inbox, the rules, the states, what is said, the positions."""
 
 import json
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
-
-from pydantic import ValidationError
 
 from contracts.decisions import Moment, Woke
 from contracts.event import Envelope
@@ -21,6 +20,8 @@ from services.chassis.unit import Cause, Conflict, Unit
 
 PARKED = "parked"
 """Stands where an aggregate's table would, in a wake that asks for another try."""
+
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 
 RETRY = (*database.TRANSIENT, Conflict)
 
@@ -50,27 +51,18 @@ class Message:
 def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str], body: bytes) -> Message:
     """Turn what the bus delivered into a message; what cannot be read is marked, never raised."""
     parts = subject.split(".")
-    lane = int(parts[2]) if len(parts) > 2 and parts[2].isdigit() else 0
+    network, lane = parts[1], int(parts[2])
     name = headers.get("ce-type", "")
-    id = headers.get("ce-id") or f"seq-{seq}"
+    id = headers.get("ce-id", "")
+    known = _ID.fullmatch(id) is not None
     key = headers.get("ce-partitionkey") or id
     text = body.decode("utf-8", "replace").replace("\x00", "\ufffd")
     content = {"subject": subject, "headers": headers, "body": text, "seq": seq}
-    kind = runtime.service.language.get(name)
     unread = Message(
-        "event",
-        id,
-        name,
-        key,
-        lane,
-        runtime.clock.now(),
-        content,
-        None,
-        None,
-        key,
-        headers.get("traceparent"),
-        seq,
-    )
+        "event", id if known else f"seq-{seq}", name, key or f"seq-{seq}", lane, runtime.clock.now(), content,
+        None, None, key, headers.get("traceparent"), seq,
+    )  # fmt: skip
+    kind = runtime.service.language.get(name)
     if kind is None:
         return _troubled(unread, "unknown_event_type")
     reaction = runtime.service.hears.get(kind)
@@ -78,13 +70,15 @@ def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str]
         return unread
     try:
         envelope = Envelope.read(headers, kind.model_validate_json(body))
-    except (ValidationError, ValueError, KeyError):
+    except (ValueError, KeyError, ArithmeticError):
         return _troubled(unread, "unreadable")
     event = envelope.event
-    if lane_of(event.aggregate_id) != lane or (parts[1] if len(parts) > 1 else "") != event.network_id:
+    if not known:
+        return _troubled(unread, "unreadable")
+    if lane_of(event.aggregate_id) != lane or network != event.network_id:
         return _troubled(unread, "wrong_subject")
     return Message(
-        "event", envelope.id, name, event.aggregate_id, lane, envelope.at, content, reaction, event,
+        "event", id, name, event.aggregate_id, lane, envelope.at, content, reaction, event,
         envelope.correlation_id, envelope.traceparent, seq,
     )  # fmt: skip
 
@@ -95,21 +89,7 @@ def give_up(m: Message, trouble: str) -> Message:
 
 
 def _troubled(m: Message, trouble: str) -> Message:
-    return Message(
-        m.kind,
-        m.id,
-        m.name,
-        m.key,
-        m.lane,
-        m.at,
-        m.content,
-        None,
-        None,
-        m.correlation_id,
-        m.traceparent,
-        m.seq,
-        trouble,
-    )
+    return replace(m, reaction=None, message=None, trouble=trouble)
 
 
 def read_wake(runtime: Runtime, row: Any) -> Message:
