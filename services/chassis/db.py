@@ -36,6 +36,8 @@ TRANSIENT = (
 
 _MIGRATION = re.compile(r"^\d{4}_(pre|post)_[a-z0-9_]+\.sql$")
 _LOCK = 0x68616E64
+MONTHS_AHEAD = 3
+"""Outbox partitions made before their month begins; every deployment makes the next ones."""
 _MIGRATED = "INSERT INTO schema_migrations VALUES ($1, $2, $3)"
 
 
@@ -128,6 +130,8 @@ async def migrate(db: Connection, schema: str, components: dict[str, list[tuple[
                         "INSERT INTO schema_migrations VALUES ($1, $2, $3)", component, name, checksum
                     )
                 applied.append(f"{component}/{name}")
+        if "chassis" in components:
+            await db.execute("SELECT keep_outbox_partitions($1)", MONTHS_AHEAD)
         return applied
     finally:
         await db.execute("SELECT pg_advisory_unlock($1, hashtext($2))", _LOCK, schema)

@@ -26,11 +26,12 @@ routes = APIRouter()
 _STANDING = """SELECT
   (SELECT min(at) FROM wakes) AS next_wake_at,
   (SELECT count(*) FROM wakes WHERE at <= $1) AS due,
-  (SELECT count(*) FROM outbox WHERE sent_at IS NULL) AS unsent,
-  (SELECT extract(epoch FROM now() - min(recorded_at)) FROM outbox WHERE sent_at IS NULL) AS age,
+  waiting.unsent, waiting.age,
   (SELECT count(*) FROM parked WHERE dropped_at IS NULL) AS parked,
   (SELECT coalesce(jsonb_object_agg(lane, stream_seq), '{}') FROM lane_heads) AS heads,
-  (SELECT coalesce(jsonb_object_agg(lane, seq), '{}') FROM positions) AS positions"""
+  (SELECT coalesce(jsonb_object_agg(lane, seq), '{}') FROM positions) AS positions
+  FROM (SELECT count(*) AS unsent, extract(epoch FROM now() - min(recorded_at)) AS age
+        FROM outbox WHERE sent_at IS NULL) AS waiting"""
 
 
 @routes.get("/livez", include_in_schema=False)

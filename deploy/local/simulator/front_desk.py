@@ -262,7 +262,7 @@ class FrontDesk:
         reply = await self._do(member, "seat-request", body)
         await self._scene.settle()
         if not reply.done:
-            self._try_again("ask_seat", member)
+            await self._try_again("ask_seat", member)
             return
         view = await self._view(member)
         if view.get("stage") == "WAITLISTED":
@@ -276,10 +276,18 @@ class FrontDesk:
         if member.assessed_on is None or (self.today - member.assessed_on).days >= ASSESSMENT_DAYS:
             await self._judge(member)
 
-    def _try_again(self, step: str, member: Member) -> None:
+    async def _try_again(self, step: str, member: Member) -> None:
         member.tries += 1
-        if member.tries <= TRIES + 3:
+        if member.tries <= 2 * TRIES:
             self._later(step, member, 1)
+        else:
+            await self._decline(member, "other")
+
+    async def _mend(self, member: Member, failed: frozenset[str]) -> None:
+        """Put right what kept a person from being admitted, and try again tomorrow."""
+        if "authorization_approved" in failed:
+            await self._record_authorization(member, "approved")
+        await self._try_again("ask_seat" if "seat_held" in failed else "admit", member)
 
     async def _admit(self, member: Member) -> None:
         person = member.person
@@ -293,9 +301,7 @@ class FrontDesk:
         reply = await self._do(member, "admission", body)
         await self._scene.settle()
         if not reply.done:
-            self._try_again(
-                "ask_seat" if "seat_held" in str(sorted(reply.failed_guards)) else "admit", member
-            )
+            await self._mend(member, reply.failed_guards)
             return
         member.admitted_on = self.today
         self._waiting.pop(member.episode_id, None)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 
 from deploy.local.simulator.clinic import Clinic
 from deploy.local.simulator.front_desk import FrontDesk
@@ -57,10 +57,12 @@ class Staff:
             )
 
     def expect_people(self, requests_per_site: dict[str, int], days: int, starts_on: date) -> None:
-        """Put everybody who will call into the desk diary."""
+        """Put everybody who will call into the desk diary; the last weekend's callers come on the Friday."""
+        last_workday = starts_on + timedelta(days=days - 3)
         for site in self._scene.sites:
             for person in people_of(self._scene.seed, site.id, requests_per_site[site.id], days, starts_on):
-                self.front_desk.expect(person, date.fromordinal(starts_on.toordinal() + person.arrives))
+                asked_on = starts_on + timedelta(days=person.arrives)
+                self.front_desk.expect(person, min(asked_on, last_workday))
 
     async def take_bundles(self, bundles: Mapping[str, bytes], starts_on: date) -> dict[str, int]:
         """Hand bundles to intake, sites in turn; how many were taken or declined, by code."""

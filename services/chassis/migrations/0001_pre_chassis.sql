@@ -37,17 +37,23 @@ CREATE INDEX outbox_unsent ON outbox (lane, id) WHERE sent_at IS NULL;
 CREATE INDEX outbox_event ON outbox (event_id);
 CREATE INDEX outbox_story ON outbox (correlation_id, id);
 
-DO $$
+-- Called at every migration: the months ahead get their partitions before they begin. A month whose first
+-- rows already lie in the rest stays there.
+CREATE FUNCTION keep_outbox_partitions(ahead integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     first date := date_trunc('month', CURRENT_DATE);
 BEGIN
-    FOR month IN 0..23 LOOP
-        EXECUTE format(
-            'CREATE TABLE outbox_%s PARTITION OF outbox FOR VALUES FROM (%L) TO (%L)',
-            to_char(first + make_interval(months => month), 'YYYYMM'),
-            first + make_interval(months => month),
-            first + make_interval(months => month + 1)
-        );
+    FOR month IN 0..ahead LOOP
+        BEGIN
+            EXECUTE format(
+                'CREATE TABLE IF NOT EXISTS outbox_%s PARTITION OF outbox FOR VALUES FROM (%L) TO (%L)',
+                to_char(first + make_interval(months => month), 'YYYYMM'),
+                first + make_interval(months => month),
+                first + make_interval(months => month + 1)
+            );
+        EXCEPTION WHEN check_violation THEN
+            NULL;
+        END;
     END LOOP;
 END $$;
 

@@ -33,6 +33,15 @@ class Rang(SiteEvent):
     what: Token
 
 
+class Echoed(SiteEvent):
+    """A mirror says back what it heard."""
+
+    AGGREGATE = "counter_id"
+
+    counter_id: Token
+    count: Count
+
+
 @dataclass(frozen=True, slots=True)
 class Counter:
     id: str
@@ -92,7 +101,10 @@ def evolve_counter(state: Counter | None, fact: Any) -> Counter:
     raise TypeError(type(fact).__name__)
 
 
-def evolve_mirror(state: Mirror | None, fact: Heard) -> Mirror:
+def evolve_mirror(state: Mirror | None, fact: Heard | Echoed) -> Mirror:
+    if isinstance(fact, Echoed):
+        assert state is not None
+        return state
     state = state or Mirror(fact.id, fact.network_id, fact.site_id)
     return replace(state, heard=(*state.heard, fact.count))
 
@@ -143,7 +155,11 @@ BROKEN: set[int] = set()
 def mirror(state: Mirror | None, heard: Ticked, moment: Moment) -> list[Any]:
     if heard.note == "poison" and "poison" in POISON:
         raise RuntimeError("secret: this must not be stored")
-    return [Heard(heard.network_id, heard.site_id, heard.counter_id, heard.count)]
+    facts: list[Any] = [Heard(heard.network_id, heard.site_id, heard.counter_id, heard.count)]
+    if heard.note == "echo":
+        at = {"network_id": heard.network_id, "site_id": heard.site_id}
+        facts.append(Echoed(**at, counter_id=heard.counter_id, count=heard.count))
+    return facts
 
 
 POISON: set[str] = {"poison"}
@@ -185,7 +201,7 @@ toy = Service(
     },
     hears={Ticked: on(MIRRORS, mirror, creates=True)},
     wakes={"alarm": on(COUNTERS, ring)},
-    says=(Ticked, Rang),
-    language={Ticked.type(): Ticked, Rang.type(): Rang},
+    says=(Ticked, Rang, Echoed),
+    language={event.type(): event for event in (Ticked, Rang, Echoed)},
     routes=routes,
 )
