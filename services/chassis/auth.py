@@ -79,8 +79,7 @@ class Gate:
 def _who(claims: dict[str, Any]) -> Who:
     sites, role, network, subject = claims["sites"], claims["role"], claims["network"], claims["sub"]
     words = [subject, role, network, *(sites if isinstance(sites, list) else [None])]
-    if role not in ROLES or not all(
-        isinstance(w, str) and 0 < len(w) <= 64 and set(w) <= _TOKEN for w in words
-    ):
+    sound = all(isinstance(w, str) and 0 < len(w) <= 64 and set(w) <= _TOKEN for w in words)
+    if not sound or role not in ROLES:
         raise unauthorized("its claims do not hold")
     return Who(Actor(type=ActorType.USER, id=subject, role=role), network, tuple(sites))
