@@ -6,7 +6,6 @@ import json
 import os
 
 import nats
-from nats.errors import TimeoutError as NothingNew
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 
@@ -24,7 +23,7 @@ async def main() -> None:
     while True:
         try:
             batch = await events.fetch(100, timeout=5)
-        except NothingNew:
+        except TimeoutError:  # nothing new
             continue
         for event in batch:
             print((event.headers or {})["ce-type"], json.loads(event.data).get("episode_id", "-"), flush=True)

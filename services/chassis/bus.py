@@ -66,9 +66,15 @@ class Bus:
                 client = await self.broker.connect()
                 await self.broker.start()
                 self._client = client
-            except (TimeoutError, OSError, nats.errors.Error) as error:
+            except Exception as error:
                 log().warning("bus_unreachable", error=type(error).__name__)
                 await asyncio.sleep(0.25)
+
+    async def stay(self) -> None:
+        """Keep the connection; returns only if the client gave it up for good."""
+        await self.keep_connecting()
+        while self._client is not None and not self._client.is_closed:
+            await asyncio.sleep(1)
 
     async def close(self) -> None:
         if self._client is not None:

@@ -1,8 +1,10 @@
 """The write path: a command, one transaction, an answer that a retry gets again."""
 
 import asyncio
+import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 from opentelemetry.trace import SpanKind
 
 from contracts.decisions import Refused
+from contracts.event import MAX_EVENT_BYTES
 from services.chassis import clock, codec, work
 from services.chassis.auth import Who
 from services.chassis.db import Connection
@@ -19,6 +22,7 @@ from services.chassis.unit import Cause, TooLarge, Unit
 from services.chassis.work import UnknownAggregate, decide_one
 
 ATTEMPTS = 6
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,7 @@ async def take(
             status=503,
             hint="Try again; another one will answer.",
         )
+    _allowed(runtime, who, command)
     command_id = clock.new_id()
     name = type(command).__name__
     for attempt in range(ATTEMPTS):
@@ -181,12 +186,36 @@ def not_found() -> Refused:
     return Refused("not_found", "There is nothing with this id here.", status=404)
 
 
-def command_named(runtime: Runtime, name: str, data: bytes) -> Any:
-    """A command from its wire form; raises Refused (404 or 422)."""
-    kind = next((k for k in runtime.service.takes if k.__name__ == name), None)
-    if kind is None:
-        raise Refused("unknown_command", "This service takes no such command.", status=404)
+def _allowed(runtime: Runtime, who: Who, command: Any) -> None:
+    roles = runtime.service.takes[type(command)].roles
+    if roles and who.role not in roles:
+        raise Refused(
+            "forbidden",
+            "Your role may not do this.",
+            status=403,
+            hint=f"It takes one of: {', '.join(sorted(roles))}.",
+            role=who.role,
+        )
+
+
+def from_the_bus(runtime: Runtime, who: Who, request: dict[str, Any]) -> tuple[Any, str]:
+    """The command of a request by the bus, and what it is about; raises Refused (404 or 422).
+
+    Only commands whose table entry names roles can be given this way, and whoever they are about
+    belongs to the caller's network and sites whatever the request says.
+    """
+    name, on, data = request.get("command"), request.get("on"), request.get("data")
+    kinds = {k.__name__: k for k, reaction in runtime.service.takes.items() if reaction.roles}
+    if not isinstance(name, str) or name not in kinds:
+        raise Refused("unknown_command", "This service takes no such command over the bus.", status=404)
+    if not isinstance(on, str) or not _TOKEN.fullmatch(on) or not isinstance(data, dict):
+        raise Refused("invalid", "A request has a command, an id in `on` and fields in `data`.", status=422)
+    fields = {f.name for f in dataclasses.fields(kinds[name])}
+    mine = {"network_id": who.network_id, "sites": list(who.sites)}
     try:
-        return codec.load(kind, data.decode())
-    except ValueError as error:
+        text = json.dumps({**data, **{k: v for k, v in mine.items() if k in fields}})
+        storable = len(text) <= MAX_EVENT_BYTES and "\\u0000" not in text and "\\ud" not in text
+        command = codec.load(kinds[name], text if storable else "")
+    except (ValueError, RecursionError) as error:
         raise Refused("invalid", "The command's fields do not hold.", status=422) from error
+    return command, on

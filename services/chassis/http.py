@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Any, TypeAlias
 
+import asyncpg
 from fastapi import Depends, FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request
@@ -217,6 +218,16 @@ def install(app: FastAPI) -> None:
                 hint="Try again with the same key.",
             )
         )
+
+    @app.exception_handler(asyncpg.DataError)
+    async def _data(_: Request, error: asyncpg.DataError) -> JSONResponse:
+        log().warning("not_storable", error=type(error).__name__)
+        return problem(Refused("invalid", "The request holds a value that cannot be kept.", status=422))
+
+    @app.exception_handler(Exception)
+    async def _failed(_: Request, error: Exception) -> JSONResponse:
+        log().error("request_failed", error=type(error).__name__)
+        return problem(Refused("failed", "The service failed to answer; nothing was changed.", status=500))
 
     for kind in work.RETRY:
         app.add_exception_handler(kind, _passing)

@@ -5,6 +5,7 @@ import contextlib
 import json
 import math
 from collections import deque
+from datetime import datetime
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -202,9 +203,8 @@ class Reader:
     async def _deliver(self, msg: Msg) -> None:
         self.heard_at = asyncio.get_running_loop().time()
         headers = msg.headers or {}
-        status = headers.get("Status")
-        if status is not None and not msg.data:
-            if status != "100":
+        if msg.subject == self._inbox:
+            if headers.get("Status") != "100":
                 self.credit = 0
                 self.stirred.set()
             return
@@ -278,6 +278,29 @@ class Reader:
         due = await connection.fetch(_DUE, now, sorted(self.held))
         if not due:
             return 0
+        try:
+            await self._ring_together(connection, due, now)
+        except work.RETRY:
+            raise
+        except Exception as error:
+            log().error("wakes_failed", error=type(error).__name__, size=len(due))
+            for row in due:
+                await self._ring_alone(connection, row, now)
+        return len(due)
+
+    async def _ring_alone(self, connection: db.Connection, due: Any, now: datetime) -> None:
+        """Ring one wake; if what comes of it cannot be saved, park it."""
+        try:
+            await self._ring_together(connection, [due], now)
+        except work.RETRY:
+            raise
+        except Exception as error:
+            log().error("wake_failed", error=type(error).__name__)
+            await self._ring_together(connection, [due], now, give_up=True)
+
+    async def _ring_together(
+        self, connection: db.Connection, due: list[Any], now: datetime, *, give_up: bool = False
+    ) -> None:
         with HANDLED.labels("wakes").time():
             async with connection.transaction():
                 await self._lock_aggregates(connection, due)
@@ -290,10 +313,11 @@ class Reader:
                     if r["aggregate"] == work.PARKED:
                         await work.retry_parked(self.runtime, connection, r["aggregate_id"])
                 wakes = [work.read_wake(self.runtime, r) for r in rows if r["aggregate"] != work.PARKED]
+                if give_up:
+                    wakes = [work.give_up(wake, "cannot_be_saved") for wake in wakes]
                 unit = await work.apply(self.runtime, connection, wakes)
                 await connection.execute("SELECT pg_notify('outbox', '')")
         self.runtime.committed(said=True, woke=bool(unit.wakes))
-        return len(due)
 
     async def _lock_aggregates(self, connection: db.Connection, due: list[Any]) -> None:
         """Rows before wakes, as commands do it, so that neither waits for the other."""

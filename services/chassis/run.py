@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -37,7 +38,7 @@ def build(service: Service, settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime = await _assemble(service, settings)
         app.state.runtime = runtime
-        tasks = [_task(runtime.bus.keep_connecting()), _task(Relay(runtime).run())]
+        tasks = [_task(runtime.bus.stay()), _task(Relay(runtime).run())]
         tasks += [_task(Reader(runtime, n).run()) for n in range(settings.readers)]
         try:
             yield
@@ -62,7 +63,17 @@ def build(service: Service, settings: Settings) -> FastAPI:
 
 
 def _task(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-    return asyncio.create_task(work)
+    """Work that must go on as long as the process: if it ever ends, the process drains and goes too."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(_go_with_it)
+    return task
+
+
+def _go_with_it(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        error = task.exception()
+        telemetry.log().error("task_ended", error=type(error).__name__ if error else "")
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _assemble(service: Service, settings: Settings) -> Runtime:
@@ -98,14 +109,15 @@ def _offer_commands(runtime: Runtime, gate: Gate) -> None:
     @runtime.bus.broker.subscriber(subject, queue=runtime.service.name)
     async def take(request: dict[str, Any]) -> dict[str, Any]:
         try:
-            who = gate.who(request.get("authorization"))
-            data = json.dumps(request.get("data")).encode()
-            command = commands.command_named(runtime, str(request.get("command")), data)
+            authorization = request.get("authorization")
+            who = gate.who(authorization if isinstance(authorization, str) else None)
+            command, on = commands.from_the_bus(runtime, who, request)
             key = request.get("idempotency_key")
             asked = commands.Request(
-                str(key) if key else None, commands.digest_of(subject, str(request.get("on")), data)
+                key if isinstance(key, str) and key else None,
+                commands.digest_of(subject, on, json.dumps(request.get("data"))),
             )
-            return await commands.take(runtime, who, command, str(request.get("on")), request=asked)
+            return await commands.take(runtime, who, command, on, request=asked)
         except Refused as refused:
             return {"code": refused.code, "detail": refused.message, "status": refused.status}
         except Exception as error:
@@ -143,7 +155,7 @@ async def serve(service: Service, settings: Settings) -> None:
         build(service, settings),
         host=settings.service_host,
         port=settings.service_port,
-        log_level="error",
+        log_level="critical",  # a traceback would carry values; failures are logged by type
         access_log=False,
         timeout_graceful_shutdown=10,
         lifespan="on",

@@ -1,6 +1,6 @@
 """A service is a name, what it hears and what it says: the table that `app.py` fills in."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -43,7 +43,9 @@ class Reaction:
     decide: Decide | None = None
     gather: Gather | None = None
     creates: bool = False
-    key: Callable[[Any], str] = field(default=lambda message: str(message.aggregate_id))
+    key: Callable[[Any], str] = str
+    roles: frozenset[str] = frozenset()
+    """Who may give this command; nobody may give it over the bus if none is named."""
 
 
 def on(
@@ -52,22 +54,25 @@ def on(
     *,
     creates: bool = False,
     key: Callable[[Any], str] | None = None,
+    roles: Iterable[str] = (),
 ) -> Reaction:
     """Decide about one aggregate: `decide(state, message, moment) -> facts`.
 
     With `creates` the state may be None; without it a message about nothing known is parked
     (events) or answered 404 (commands).
     """
-    return (
-        Reaction(aggregate, decide, creates=creates)
-        if key is None
-        else Reaction(aggregate, decide, None, creates, key)
-    )
+    return Reaction(aggregate, decide, None, creates, key or _about, frozenset(roles))
 
 
-def gather(handler: Gather, *, key: Callable[[Any], str] | None = None) -> Reaction:
+def gather(
+    handler: Gather, *, key: Callable[[Any], str] | None = None, roles: Iterable[str] = ()
+) -> Reaction:
     """React through a handler: `await handler(unit, key, message, moment)`."""
-    return Reaction(gather=handler) if key is None else Reaction(gather=handler, key=key)
+    return Reaction(gather=handler, key=key or _about, roles=frozenset(roles))
+
+
+def _about(message: Any) -> str:
+    return str(message.aggregate_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,11 @@ def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str]
     """Turn what the bus delivered into a message; what cannot be read is marked, never raised."""
     parts = subject.split(".")
     network, lane = parts[1], int(parts[2])
-    name = headers.get("ce-type", "")
+    headers = {_clean(k): _clean(v) for k, v in headers.items()}
+    name = headers.get("ce-type", "")[:200]
     id = headers.get("ce-id", "")
     known = _ID.fullmatch(id) is not None
-    key = headers.get("ce-partitionkey") or id
+    key = (headers.get("ce-partitionkey") or id)[:200]
     text = body.decode("utf-8", "replace").replace("\x00", "\ufffd")
     content = {"subject": subject, "headers": headers, "body": text, "seq": seq}
     unread = Message(
@@ -81,6 +82,11 @@ def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str]
         "event", id, name, event.aggregate_id, lane, envelope.at, content, reaction, event,
         envelope.correlation_id, envelope.traceparent, seq,
     )  # fmt: skip
+
+
+def _clean(text: str) -> str:
+    """Text that Postgres takes: no NUL, no lone surrogate."""
+    return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
 def give_up(m: Message, trouble: str) -> Message:

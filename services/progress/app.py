@@ -16,27 +16,30 @@ from services.chassis.service import Service, on
 from services.progress import api, domain
 from services.progress.store import EPISODE
 
+CARE = ("clinician", "director")
+OUTREACH = ("clinician", "director", "admissions")
+
 service = Service(
     name="progress",
     purpose="Follows each admitted person: plan, goals, measures, recommendations, aftercare, discharge.",
     package="services.progress",
     aggregates=(EPISODE,),
     takes={
-        domain.ApprovePlan: on(EPISODE, domain.approve_plan),
-        domain.AttestGoal: on(EPISODE, domain.attest_goal),
-        domain.RecordMeasure: on(EPISODE, domain.record_measure),
-        domain.ReportSubstanceUse: on(EPISODE, domain.report_substance_use),
-        domain.AcknowledgeAlert: on(EPISODE, domain.acknowledge_alert),
-        domain.ResolveAlert: on(EPISODE, domain.resolve_alert),
-        domain.RecommendStep: on(EPISODE, domain.recommend_step),
-        domain.ApproveRecommendation: on(EPISODE, domain.approve_recommendation),
-        domain.DeclineRecommendation: on(EPISODE, domain.decline_recommendation),
-        domain.DecideExtension: on(EPISODE, domain.decide_extension),
-        domain.LogOutreach: on(EPISODE, domain.log_outreach),
-        domain.PlanAftercare: on(EPISODE, domain.plan_aftercare),
-        domain.RecordCheckIn: on(EPISODE, domain.record_check_in),
-        domain.EnrolAlumni: on(EPISODE, domain.enrol_alumni),
-        domain.DischargePatient: on(EPISODE, domain.discharge_patient),
+        domain.ApprovePlan: on(EPISODE, domain.approve_plan, roles=CARE),
+        domain.AttestGoal: on(EPISODE, domain.attest_goal, roles=CARE),
+        domain.RecordMeasure: on(EPISODE, domain.record_measure, roles=CARE),
+        domain.ReportSubstanceUse: on(EPISODE, domain.report_substance_use, roles=CARE),
+        domain.AcknowledgeAlert: on(EPISODE, domain.acknowledge_alert, roles=CARE),
+        domain.ResolveAlert: on(EPISODE, domain.resolve_alert, roles=CARE),
+        domain.RecommendStep: on(EPISODE, domain.recommend_step, roles=CARE),
+        domain.ApproveRecommendation: on(EPISODE, domain.approve_recommendation, roles=CARE),
+        domain.DeclineRecommendation: on(EPISODE, domain.decline_recommendation, roles=CARE),
+        domain.DecideExtension: on(EPISODE, domain.decide_extension, roles=CARE),
+        domain.LogOutreach: on(EPISODE, domain.log_outreach, roles=OUTREACH),
+        domain.PlanAftercare: on(EPISODE, domain.plan_aftercare, roles=CARE),
+        domain.RecordCheckIn: on(EPISODE, domain.record_check_in, roles=OUTREACH),
+        domain.EnrolAlumni: on(EPISODE, domain.enrol_alumni, roles=CARE),
+        domain.DischargePatient: on(EPISODE, domain.discharge_patient, roles=CARE),
     },
     hears={
         PatientAdmitted: on(EPISODE, domain.open_episode, creates=True),

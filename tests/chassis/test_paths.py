@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from contracts.decisions import Refused
-from tests.chassis.conftest import START, Lab
+from services.chassis import commands
+from tests.chassis.conftest import START, Lab, who
 from tests.chassis.toy_service.toy import POISON, AskToBeWoken, CancelWake, Tick, TickTwo
 
 TICK = Tick("net", "s1")
@@ -247,3 +248,36 @@ async def test_the_journal_folds_to_the_state(lab: Lab) -> None:
     stored = (await lab.fetch("SELECT state, version FROM counters"))[0]
     assert stored["version"] == len(rows) == 4
     assert json.loads(stored["state"])["count"] == state.count
+
+
+async def test_nul_in_a_header_parks_that_message_and_its_neighbours_flow(lab: Lab) -> None:
+    lab.start()
+    for headers in (
+        "ce-type: N\x00\r\nce-id: b8\r\nce-partitionkey: k8",
+        "ce-type: x\r\nce-partitionkey: k\x00",
+    ):
+        await send_raw(lab, "handrail.net.3.toy.x.v1", headers)
+    await lab.take(TICK, "c1")
+
+    async def both() -> bool:
+        return len(await lab.fetch("SELECT 1 FROM parked")) == 2
+
+    await lab.until(both)
+    await lab.quiet()
+
+    assert await heard(lab, "c1") == [1]
+
+
+async def send_raw(lab: Lab, subject: str, headers: str) -> None:
+    """Publish headers that a well-behaved client would not send."""
+    block = f"NATS/1.0\r\n{headers}\r\n\r\n".encode()
+    client = lab.runtime.bus.client
+    await client._send_command(
+        f"HPUB {subject} {len(block)} {len(block) + 2}\r\n".encode() + block + b"{}\r\n"
+    )
+    await client.flush()
+
+
+async def test_over_the_bus_only_commands_with_named_roles_are_taken(lab: Lab) -> None:
+    with pytest.raises(Refused, match="no such command"):
+        commands.from_the_bus(lab.runtime, who("c1"), {"command": "Tick", "on": "c1", "data": {}})

@@ -143,8 +143,11 @@ def test_from_admission_to_an_approved_step_down(progress: Stack) -> None:
     assert all(c["met"] for c in standing["criteria"])
     approve = f"/v1/recommendations/{standing['recommendation_id']}/approve"
     body = {"effective_on": "2026-02-10", "patient_agreed": True}
-    assert person.client("scheduler").post(approve, json=body).status_code == 409
+    assert person.client("scheduler").post(approve, json=body).status_code == 403
     assert person.client(sites=("utica",)).post(approve, json=body).status_code == 404
+
+    for far, status in (("2199-01-01", 409), ("2600-01-01", 422), ("9999-12-31", 422)):
+        assert person.http.post(approve, json={**body, "effective_on": far}).status_code == status
 
     answer = person.http.post(approve, json=body)
     assert answer.status_code == 201, answer.text
@@ -205,6 +208,11 @@ def test_a_check_in_comes_due_by_itself_and_the_end_is_an_end(progress: Stack) -
     assert person.post("outreach", channel="sms", reached=False).json()["code"] == "episode_over"
 
 
+def _plan(measure: dict[str, Any], **more: Any) -> dict[str, Any]:
+    goal = {"category": SOBER.category, "measure": measure, **more}
+    return {"goals": [goal], "signed_by_patient": True, "signed_by_clinician": True}
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -214,6 +222,9 @@ def test_a_check_in_comes_due_by_itself_and_the_end_is_an_end(progress: Stack) -
         ("discharge", {"reason": "bored"}),
         ("outreach", {"channel": "sms", "reached": False, "note": "left a word"}),
         ("outreach", {"channel": "a b", "reached": False}),
+        ("substance-use", {"source": "self", "used_on": "0001-01-01", "classification": "lapse"}),
+        ("plan", _plan({"kind": "count", "target": 6, "window_days": 1_000_000})),
+        ("plan", _plan({"kind": "count", "target": 6, "window_days": 28}, target_on="9999-12-31")),
     ],
 )
 def test_what_has_the_wrong_form_is_refused_with_422(
