@@ -1,6 +1,6 @@
 """The HTTP face of notify: which messages went out, which wait, and which were kept back."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -21,20 +21,23 @@ async def messages(
 ) -> Page:
     """Messages of the caller's sites, the newest first, without their words."""
     async with call.reading() as db:
-        rows = await store.find_messages(db, call.who, episode_id, _position(cursor), limit + 1)
+        rows = await store.find_messages(db, call.who, episode_id, position_of(cursor), limit + 1)
     items = [{**row, "at": utc(row["at"])} for row in rows[:limit]]
     more = len(rows) > limit
     return Page(items=items, cursor=f"{items[-1]['at']}~{items[-1]['message_id']}" if more else None)
 
 
-def _position(cursor: str) -> tuple[datetime, str] | None:
+def position_of(cursor: str) -> tuple[datetime, str] | None:
+    """Where a page of the list begins; raises Refused where the list gave out no such cursor."""
     if not cursor:
         return None
     at, _, message_id = cursor.partition("~")
     try:
-        instant = datetime.fromisoformat(at)
-    except ValueError:
+        given = datetime.fromisoformat(at)
+        # An offset can carry the first and the last instants beyond what a datetime holds.
+        instant = given.astimezone(UTC) if given.tzinfo is not None else None
+    except (ValueError, OverflowError):
         instant = None
-    if instant is None or instant.tzinfo is None or not message_id.isprintable():
+    if instant is None or not message_id.isprintable():
         raise Refused("invalid", "The cursor is not one that this list gave out.", status=422)
     return instant, message_id

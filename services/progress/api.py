@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from contracts.vocabulary import (
-    Count,
     DischargeReason,
     GoalCategory,
     LevelOfCare,
@@ -22,6 +21,7 @@ from services.progress import domain, store
 routes = APIRouter()
 
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_=<>-]{1,32}$")]
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 1, 1))]
 Reason = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="A short code, such as not_ready.")
 ]
@@ -32,14 +32,14 @@ class MeasureBody(Body):
     instrument: Token | None = None
     comparator: Word = ">="
     target: Score = 1
-    window_days: Count = 0
+    window_days: Annotated[int, Field(ge=0, le=domain.MAX_WINDOW_DAYS)] = 0
 
 
 class GoalBody(Body):
     category: GoalCategory
     measure: MeasureBody
     required_for_step_down: bool = False
-    target_on: date | None = None
+    target_on: Day | None = None
 
 
 class PlanBody(Body):
@@ -55,7 +55,7 @@ class MeasuresBody(Body):
 
 class SubstanceUseBody(Body):
     source: Token
-    used_on: date
+    used_on: Day
     classification: Token
 
 
@@ -67,7 +67,7 @@ class StepBody(Body):
 
 
 class ApprovalBody(Body):
-    effective_on: date
+    effective_on: Day
     patient_agreed: bool
 
 

@@ -27,6 +27,7 @@ from services.scheduling.domain.sessions import Mark, Presence, RollCall
 
 routes = APIRouter()
 
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 1, 1))]
 LevelCode = Annotated[str, Field(pattern=r"^[0-9](\.[0-9])?$")]
 
 
@@ -76,7 +77,7 @@ class ScheduleBody(Body):
 
     agreed_by_patient: bool
     agreed_by_clinician: bool
-    effective_from: date | None = None
+    effective_from: Day | None = None
     slots: Annotated[list[SlotBody], Field(min_length=1, max_length=21)] | None = None
 
 
@@ -263,7 +264,7 @@ async def schedule(episode_id: Token, call: Call) -> ScheduleView:
 
 
 @routes.get("/v1/sessions")
-async def sessions(call: Call, on: date, site_id: Token | None = None) -> SessionsView:
+async def sessions(call: Call, on: Day, site_id: Token | None = None) -> SessionsView:
     """The sessions of one day, each with its roster."""
     async with call.reading() as db:
         rows = await store.find_sessions(db, call.who, site_id, on)

@@ -329,6 +329,34 @@ def test_pages_follow_one_another(house: Stack) -> None:
     assert {i["stage"] for i in declined} == {"DECLINED"}
 
 
+@pytest.mark.parametrize("stage", ["%00", "asleep", "", "x" * 30])
+def test_a_stage_that_does_not_exist_is_refused(house: Stack, stage: str) -> None:
+    with client(house) as http:
+        assert http.get(f"/v1/referrals?stage={stage}").status_code == 422
+
+
+def test_days_that_nobody_can_mean_are_refused(house: Stack) -> None:
+    assert post(house, "/v1/referrals", form("Ancient", birth_date="0001-01-01"))[0] == 422
+    path = f"/v1/referrals/{took(house, '/v1/referrals', form('Faraway'))['referral_id']}"
+    for step, body in (
+        ("detox", {"setting": "inpatient", "trigger": "ciwa", "expected_return_on": "9999-12-31"}),
+        ("seat-request", {"earliest_start": "9999-12-31", "weekly_minutes": 540, "days_per_week": 3}),
+        ("seat-request", {"earliest_start": "0001-01-01", "weekly_minutes": 540, "days_per_week": 3}),
+        (
+            "authorization",
+            {
+                "status": "approved",
+                "level": "2.1",
+                "unit_kind": "days",
+                "units_approved": 9,
+                "valid_from": "0001-01-01",
+                "valid_to": "9999-12-31",
+            },
+        ),
+    ):
+        assert post(house, f"{path}/{step}", body)[0] == 422, step
+
+
 def test_the_journal_folds_to_every_state_and_nobody_is_named_outside(house: Stack) -> None:
     kinds = {f.__name__: f for f in FACTS} | catalogue.all_events()
     for row in rows(house, "SELECT id, state FROM referrals"):

@@ -14,11 +14,13 @@ import nats
 import pytest
 
 from contracts import catalogue
+from contracts.decisions import Refused
 from contracts.event import Envelope
 from contracts.subjects import subject_of
 from deploy.local.contract_examples import example_of
 from deploy.local.processes import Stack
 from services.chassis import codec
+from services.notify.api import position_of
 from services.notify.domain import PRIVATE, Person, evolve
 
 NIGHT = datetime(2026, 10, 6, 2, 30, tzinfo=UTC)
@@ -139,6 +141,13 @@ def _messages_after_quiet(house: Stack, episode: str, count: int) -> list[dict[s
     raise AssertionError(found)
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-10-06", ""])
+def test_a_position_beyond_all_time_is_refused(at: str) -> None:
+    with pytest.raises(Refused) as caught:
+        position_of(f"{at}~x")
+    assert caught.value.status == 422
+
+
 def test_the_list_has_pages_and_shows_other_networks_nothing(house: Stack) -> None:
     about = {"episode_id": "ep-pages"}
     calls = [("progress.check_in_due.v1", about | {"check_in": n}) for n in range(5)]
@@ -156,14 +165,18 @@ def test_the_list_has_pages_and_shows_other_networks_nothing(house: Stack) -> No
             cursor = page["cursor"]
             if cursor is None:
                 break
-        bad = client.get("/v1/messages", params={"cursor": "nonsense"})
+        strange = ("nonsense", "0001-01-01T00:00:00+14:00~x", "9999-12-31T23:59:59-14:00~x")
+        bad = [client.get("/v1/messages", params={"cursor": c}).status_code for c in strange]
+        ends = ("0001-01-01T00:00:00Z~x", "9999-12-31T23:59:59Z~x")
+        good = [client.get("/v1/messages", params={"cursor": c}).status_code for c in ends]
     with _client(house, network="south") as stranger:
         nothing = stranger.get("/v1/messages", params={"episode_id": "ep-pages"}).json()["items"]
     with _client(house, sites=("site-oak",)) as neighbour:
         nothing += neighbour.get("/v1/messages", params={"episode_id": "ep-pages"}).json()["items"]
 
     assert len(seen) == len(set(seen)) == 6
-    assert bad.status_code == 422
+    assert bad == [422, 422, 422]
+    assert good == [200, 200]
     assert nothing == []
 
 

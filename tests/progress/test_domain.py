@@ -1,5 +1,6 @@
 """How an episode goes on: plan, measures, recommendations, extension, aftercare and discharge."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -31,6 +32,7 @@ from contracts.scheduling import ScheduleInfeasible
 from contracts.vocabulary import Actor, ActorType, AgeBand, GoalCategory, LevelOfCare, ProgramKind
 from services.progress import domain
 from services.progress.domain import Direction, Kind
+from services.progress.domain.recommend import step_down_criteria
 from tests.progress.story import (
     ADMITTED_ON,
     IOP,
@@ -39,6 +41,7 @@ from tests.progress.story import (
     PHP,
     PHQ_DOWN,
     SOBER,
+    SYSTEM,
     Story,
     attending,
     local,
@@ -160,6 +163,9 @@ class TestPlan:
             domain.WantedGoal(GoalCategory.OTHER, "instrument", "le", 28, 7, instrument="phq9"),
             domain.WantedGoal(GoalCategory.OTHER, "attendance", "ge", 1001, 14),
             domain.WantedGoal(GoalCategory.OTHER, "count", "ge", 61, 28),
+            domain.WantedGoal(GoalCategory.OTHER, "count", "ge", 6, 3661),
+            domain.WantedGoal(GoalCategory.OTHER, "count", "ge", 6, 1_000_000),
+            domain.WantedGoal(GoalCategory.OTHER, "instrument", "le", 9, -1, instrument="phq9"),
             domain.WantedGoal(GoalCategory.OTHER, "count", "ge", 6, 28, instrument="meeting"),
         ],
     )
@@ -530,6 +536,25 @@ class TestStepDownByPeople:
         story = recommended()
         story.refuses(story.approval(story.state.step_down, "2026-02-02"), "effective_on")
 
+    @pytest.mark.parametrize("day", ["2027-02-04", "2600-01-01", "9999-12-31"])
+    def test_a_step_does_not_begin_beyond_the_longest_program(self, day: str) -> None:
+        story = recommended()
+        story.refuses(story.approval(story.state.step_down, day), "effective_on")
+        story.approve(story.state.step_down, "2027-02-03")
+
+    def test_however_long_ago_the_last_step_was_it_can_be_told(self) -> None:
+        story = recommended()
+        moment = Moment(story.now, SYSTEM, "cause", rulebook())
+        found = [
+            {c.id: c.value for c in step_down_criteria(state, moment)}
+            for state in (
+                replace(story.state, stepped_on=date(1990, 1, 1), use_reported_on=date(1990, 1, 1)),
+                replace(story.state, stepped_on=date(2600, 1, 1), use_reported_on=date(2600, 1, 1)),
+            )
+        ]
+        assert [f["days_since_last_step"] for f in found] == [10_000, -10_000]
+        assert [f["days_clean"] for f in found] == [10_000, -10_000]
+
     def test_what_is_approved_or_declined_is_no_longer_open(self) -> None:
         story = recommended()
         rid = story.state.step_down
@@ -605,7 +630,11 @@ class TestStepUp:
 
     @pytest.mark.parametrize(
         ("used_on", "classification", "code"),
-        [(ADMITTED_ON, "slip", "classification_unknown"), (date(2026, 1, 14), "lapse", "used_in_future")],
+        [
+            (ADMITTED_ON, "slip", "classification_unknown"),
+            (date(2026, 1, 14), "lapse", "used_in_future"),
+            (date(1899, 12, 31), "lapse", "used_too_long_ago"),
+        ],
     )
     def test_a_report_that_cannot_be_is_refused(self, used_on: date, classification: str, code: str) -> None:
         story = attending()

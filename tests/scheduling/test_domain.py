@@ -318,6 +318,29 @@ class TestAgreement:
         assert failed(replace(admitted(), stage="held"), offers) == {"admitted"}
         assert failed(admitted(), offers, effective_from=date(2026, 1, 12)) == {"not_in_the_past"}
 
+    def test_a_week_begins_between_admission_and_the_longest_program(self) -> None:
+        offers = [offer(d) for d in (MON, WED, FRI)]
+        later = admitted(date(2026, 1, 20))
+        assert failed(later, offers, effective_from=date(2026, 1, 19)) == {"not_in_the_past"}
+        assert failed(admitted(), offers, effective_from=date(2027, 1, 14)) == {"not_too_far_ahead"}
+        assert failed(admitted(), offers, effective_from=date.max) == {"not_too_far_ahead"}
+        last = agreed(admitted(), offers, at("2026-01-13 08:40"), date(2027, 1, 13))
+        assert last.begun_on == date(2027, 1, 13)
+
+    def test_a_change_to_an_earlier_day_has_its_weeks_closed(self) -> None:
+        offers = [offer(d) for d in (MON, WED, FRI)]
+        state = agreed(admitted(), offers, at("2026-01-13 08:40"), date(2026, 3, 2))
+        slots = state.weeks[-1].slots
+        asked_at = at("2026-01-13 09:00")
+        facts = agreement.agree(state, slots, date(2026, 1, 19), 540, "patient_request", asked_at)
+        assert "week:2026-01-19" in {f.what for f in facts if isinstance(f, Wake)}
+        sooner = fold(state, facts)
+        closed = attendance.close_week(sooner, date(2026, 1, 19), at("2026-01-26 00:01"))
+        assert not only(TreatmentWeekClosed, closed).short_week
+        assert only(Wake, closed).what == "week:2026-01-26"
+        later = agreement.agree(sooner, slots, date(2026, 2, 2), 540, "patient_request", asked_at)
+        assert {f.what for f in later if isinstance(f, Wake)} == {"swap:3"}
+
     def test_slots_lie_inside_the_hours_and_beside_each_other(self) -> None:
         early = [offer(d, "07:00", "10:00") for d in (MON, WED, FRI)]
         twice = [*(offer(d) for d in (MON, WED, FRI)), offer(MON, "11:00", "14:00", group_id="g-2")]

@@ -335,6 +335,17 @@ def test_a_block_that_ends_the_day_is_counted_in_its_day(house: House) -> None:
     assert (closed["local_date"], closed["total_creditable_minutes"]) == (session["local_date"], 180)
 
 
+def test_days_beyond_the_calendar_are_refused(house: House) -> None:
+    house.open("bay")
+    house.ask("bay", "ep-far")
+    house.admit("bay", "ep-far")
+    assert house.agree("ep-far", effective_from="9999-12-31").status_code == 422
+    far = house.agree("ep-far", effective_from="2199-12-31")
+    assert (far.status_code, far.json()["code"]) == (409, "schedule_refused")
+    with house.client("clinician") as client:
+        assert client.get("/v1/sessions", params={"on": "0001-01-01"}).status_code == 422
+
+
 def test_what_belongs_to_others_does_not_exist(house: House) -> None:
     token = house.stack.token("director", "south", SITES)
     headers = {"authorization": f"Bearer {token}"}

@@ -1,12 +1,12 @@
 """The bodies of intake's requests."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from contracts.vocabulary import (
     Count,
-    Day,
     DeclineReason,
     LevelOfCare,
     Minutes,
@@ -20,7 +20,9 @@ from contracts.vocabulary import (
     Weekday,
 )
 from services.chassis.http import Body
+from services.intake.domain import Stage
 
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 1, 1))]
 Score = Annotated[int, Field(ge=0, le=100)]
 Item = Annotated[int, Field(ge=0, le=10)]
 Dotless = Annotated[
@@ -43,6 +45,9 @@ Level = Annotated[
             ],
         }
     ),
+]
+StageName = Annotated[
+    Stage, BeforeValidator(lambda stage: stage.upper() if isinstance(stage, str) else stage)
 ]
 
 

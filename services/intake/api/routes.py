@@ -25,6 +25,7 @@ from services.intake.api.forms import (
     ReferralBody,
     ScreeningBody,
     SeatRequestBody,
+    StageName,
 )
 from services.intake.api.views import CARE, MONEY
 
@@ -122,16 +123,15 @@ def _read(form: type[_Form], body: bytes) -> _Form:
 @routes.get("/v1/referrals")
 async def referrals(
     call: Call,
-    stage: Annotated[str | None, Query(max_length=20)] = None,
+    stage: Annotated[StageName | None, Query()] = None,
     site_id: Annotated[Token | None, Query()] = None,
     cursor: Annotated[Token | None, Query()] = None,
     limit: Limit = 50,
 ) -> Page:
     """The referrals of the caller's sites, oldest first."""
     sites = call.who.sites if site_id is None else (site_id,)
-    wanted = stage.upper() if stage else None
     async with call.reading() as db:
-        rows = await store.find_referrals(db, call.who, sites=sites, stage=wanted, after=cursor, limit=limit)
+        rows = await store.find_referrals(db, call.who, sites=sites, stage=stage, after=cursor, limit=limit)
     more = rows[-1]["state"]["id"] if len(rows) == limit else None
     return Page(items=[views.view(row, call.who.role) for row in rows], cursor=more)
 

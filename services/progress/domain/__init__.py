@@ -26,7 +26,14 @@ from services.progress.domain.evolve import evolve, fold
 from services.progress.domain.extension import DecideExtension, decide_extension, draft_extension
 from services.progress.domain.facts import PRIVATE_FACTS, Direction, Kind, Stage
 from services.progress.domain.measures import RecordMeasure, record_measure
-from services.progress.domain.plan import ApprovePlan, AttestGoal, WantedGoal, approve_plan, attest_goal
+from services.progress.domain.plan import (
+    MAX_WINDOW_DAYS,
+    ApprovePlan,
+    AttestGoal,
+    WantedGoal,
+    approve_plan,
+    attest_goal,
+)
 from services.progress.domain.recommend import expire_recommendation, review_again
 from services.progress.domain.safety import (
     AcknowledgeAlert,
@@ -48,6 +55,7 @@ from services.progress.domain.steps import (
 )
 
 __all__ = [
+    "MAX_WINDOW_DAYS",
     "PRIVATE_FACTS",
     "AcknowledgeAlert",
     "ApprovePlan",

@@ -27,6 +27,8 @@ COMPARATORS = {
 KINDS = {"instrument": "instrument", "attendance": "attendance", "count": "count"} | dict.fromkeys(
     ("boolean", "attest"), "boolean"
 )
+MAX_WINDOW_DAYS = 3660
+"""A measure looks back ten years at most."""
 SERVICE_KINDS = (None, "group", "individual", "family")
 
 
@@ -263,6 +265,8 @@ def _measure(wanted: WantedGoal, rules: Rulebook) -> Measure:
     kind, comparator = KINDS.get(wanted.kind), COMPARATORS.get(wanted.comparator)
     if kind is None or comparator is None:
         raise _not_measurable(f"kinds are {', '.join(KINDS)}, comparators <=, >= and ==")
+    if not 0 <= wanted.window_days <= MAX_WINDOW_DAYS:
+        raise _not_measurable(f"its window is 0 to {MAX_WINDOW_DAYS} days")
     problem = _LIMITS[kind](wanted, rules) if kind in _LIMITS else ""
     if problem:
         raise _not_measurable(problem)

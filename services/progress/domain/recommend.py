@@ -22,6 +22,8 @@ from services.progress.domain.telling import (
 
 SUBSTANCE_PROGRAMS = (ProgramKind.SUD, ProgramKind.CO_OCCURRING)
 NEXT_LEVEL_UP = "2.5"
+MAX_SCORE = 10_000
+"""What a criterion's value may come to, either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _timed_criteria(state: Episode, moment: Moment) -> tuple[Criterion, ...]:
     """The conditions that time alone can mend."""
     rules = moment.rules.progress
     today = state.day(moment.at)
-    since_step = days_between(state.stepped_on, today)
+    since_step = _as_score(days_between(state.stepped_on, today))
     spacing = Criterion(
         id="days_since_last_step",
         value=since_step,
@@ -111,11 +113,15 @@ def _timed_criteria(state: Episode, moment: Moment) -> tuple[Criterion, ...]:
         return (spacing,)
     if state.use_reported_on is None:
         return (Criterion(id="substance_use_reports", value=0, threshold=0, met=True), spacing)
-    clean = days_between(state.use_reported_on, today)
+    clean = _as_score(days_between(state.use_reported_on, today))
     return (
         Criterion(id="days_clean", value=clean, threshold=rules.clean_days, met=clean >= rules.clean_days),
         spacing,
     )
+
+
+def _as_score(days: int) -> int:
+    return max(-MAX_SCORE, min(MAX_SCORE, days))
 
 
 def review_step_down(state: Episode, moment: Moment) -> Facts:

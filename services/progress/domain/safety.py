@@ -18,6 +18,7 @@ from services.progress.domain.telling import Facts, about, after_days, clinical,
 
 SUICIDE_RISK = "suicide_risk"
 CLASSIFICATIONS = ("lapse", "relapse")
+EARLIEST_USE = date(1900, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,8 @@ def report_substance_use(state: Episode, command: ReportSubstanceUse, moment: Mo
         raise Refused("classification_unknown", "Use is either a lapse or a relapse.", status=422)
     if command.used_on > today:
         raise Refused("used_in_future", "Use cannot be reported before it happened.", status=422)
+    if command.used_on < EARLIEST_USE:
+        raise Refused("used_too_long_ago", f"Use before {EARLIEST_USE} cannot be reported.", status=422)
     reported = SubstanceUseReported(
         **about(state, moment.actor),
         report_id=moment.new_id("use"),

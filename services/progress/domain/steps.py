@@ -63,12 +63,18 @@ def approve_recommendation(state: Episode, command: ApproveRecommendation, momen
     running(state)
     standing = _standing(state, command.recommendation_id)
     down = standing.direction is Direction.DOWN
+    today = state.day(moment.at)
+    latest = today + timedelta(days=moment.rules.program.max_days)
     guards = [
         clinical(moment),
         Guard("open", standing.closed is None, f"the recommendation is no longer open: {standing.closed}"),
         Guard("not_expired", moment.at < standing.expires_at, "the recommendation has expired"),
+        Guard("effective_on", command.effective_on >= today, "a step cannot begin in the past"),
         Guard(
-            "effective_on", command.effective_on >= state.day(moment.at), "a step cannot begin in the past"
+            "effective_on",
+            command.effective_on <= latest,
+            f"a step cannot begin after {latest}",
+            {"latest": str(latest)},
         ),
         *step_guards(state, _rung(standing), standing.direction, moment),
     ]

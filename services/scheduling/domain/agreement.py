@@ -141,7 +141,9 @@ def check(
             "no_slots", "There is no held week to agree on.", hint="Send the slots that were agreed."
         )
     today = civil_date(moment.at, state.tz)
-    first = command.effective_from or max(today, state.admitted_on or today)
+    earliest = max(today, state.admitted_on or today)
+    latest = earliest + timedelta(days=moment.rules.program.max_days)
+    first = command.effective_from or earliest
     known = [_as_offered(s, offers) for s in slots]
     found = [o for o in known if o is not None]
     minutes = weeks.minutes_of(found)
@@ -158,9 +160,15 @@ def check(
             Guard("agreed_by_clinician", command.agreed_by_clinician, "the clinician has not agreed"),
             Guard(
                 "not_in_the_past",
-                first >= today,
-                f"{first} is in the past at the site",
-                {"today": str(today)},
+                first >= earliest,
+                f"{first} is before {earliest}, the first day that is still to come at the site",
+                {"today": str(today), "earliest": str(earliest)},
+            ),
+            Guard(
+                "not_too_far_ahead",
+                first <= latest,
+                f"{first} is after {latest}, the last day on which a week may begin",
+                {"latest": str(latest)},
             ),
             Guard(
                 "slots_exist",
@@ -241,11 +249,13 @@ def agree(
             week_wake(monday_of(first), state.tz),
         ]
     version = state.version + 1
-    resumed: list[object] = (
-        [] if state.stage != "ended" else [Resumed(first), week_wake(monday_of(first), state.tz)]
-    )
+    resumed: list[object] = [Resumed(first)] if state.stage == "ended" else []
+    sooner = state.begun_on is None or first < state.begun_on
+    # Each week asks for the next when it closes, so a week before the first one asked for must be asked for.
+    closing = [week_wake(monday_of(first), state.tz)] if resumed or sooner else []
     return [
         *resumed,
+        *closing,
         WeeklyScheduleChanged(
             network_id=state.network_id,
             site_id=state.site_id,

@@ -147,7 +147,7 @@ def _evolve_week(state: Calendar, fact: WeeklyScheduleAgreed | WeeklyScheduleCha
         schedule_id=fact.schedule_id,
         version=fact.version,
         weeks=(*earlier, week),
-        begun_on=state.begun_on or fact.effective_from,
+        begun_on=min(state.begun_on or fact.effective_from, fact.effective_from),
     )
 
 
