@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from typing import ClassVar, Self
 from urllib.parse import quote, unquote
 
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts.vocabulary import Actor, Token, utc
 
 MAX_EVENT_BYTES = 64 * 1024
+_PLAIN = re.compile(r"[A-Za-z0-9/:,.+_~-]*")
 
 
 class Event(BaseModel):
@@ -35,12 +37,12 @@ class Event(BaseModel):
 
     @classmethod
     def snake(cls) -> str:
-        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+        return _snake(cls.__name__)
 
     @classmethod
     def type(cls) -> str:
         """The wire name, such as `intake.patient_assessed.v1`."""
-        return f"{cls.service()}.{cls.snake()}.v{cls.VERSION}"
+        return _wire_name(cls)
 
     @classmethod
     def summary(cls) -> str:
@@ -105,7 +107,7 @@ class Envelope:
             "ce-dataclassification": "restricted",
             "ce-dataregulation": "HIPAA,42CFRPart2" if part2 else "HIPAA",
         }
-        headers = {name: quote(value, safe="/:,.+-_~") for name, value in attributes.items()}
+        headers = {name: _quoted(value) for name, value in attributes.items()}
         headers["content-type"] = "application/json"
         headers["correlation_id"] = self.correlation_id
         headers["Nats-Msg-Id"] = self.id
@@ -133,6 +135,20 @@ class Envelope:
             causation_id=ce["ce-causationid"],
             traceparent=headers.get("traceparent"),
         )
+
+
+@cache
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+@cache
+def _wire_name(event: type[Event]) -> str:
+    return f"{event.service()}.{event.snake()}.v{event.VERSION}"
+
+
+def _quoted(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else quote(value, safe="/:,.+-_~")
 
 
 def _instant(text: str) -> datetime:

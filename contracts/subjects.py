@@ -1,6 +1,7 @@
 """Where an event travels: its lane and its subject. The permission matrix derives from here."""
 
 import re
+from functools import lru_cache
 
 from contracts.event import Event
 
@@ -10,6 +11,7 @@ ROOT = "handrail"
 _TOKEN = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 
+@lru_cache(maxsize=65_536)
 def lane_of(aggregate_id: str) -> int:
     """FNV-1a (32 bit) of the aggregate id, modulo the number of lanes."""
     digest = 0x811C9DC5

@@ -1,15 +1,18 @@
 """Words and constrained values that every event may use."""
 
+import re
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+_UNPRINTABLE = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f\\ud800-\\udfff]")
+
 
 def _printable(value: str) -> str:
     """Refuse what Postgres, a log line or a terminal could choke on."""
-    if any((ord(c) < 32 and c not in "\t\n") or 0xD800 <= ord(c) <= 0xDFFF or ord(c) == 127 for c in value):
+    if _UNPRINTABLE.search(value):
         raise ValueError("control characters and lone surrogates are not allowed")
     return value
 

@@ -86,6 +86,8 @@ def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str]
 
 def _clean(text: str) -> str:
     """Text that Postgres takes: no NUL, no lone surrogate."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
