@@ -82,7 +82,7 @@ class Staff:
 
 
 def groups_of(site: Site, requests: int, days: int) -> list[dict[str, object]]:
-    """The weekly groups of one site: mornings, evenings, and a small weekly one for those who step down."""
+    """The weekly groups of one site: mornings and evenings, and shorter ones for those who step down."""
     figures = parameters().arrivals
     census = requests * figures.admitted_per_request * figures.mean_stay_days / days
     seats = max(FEWEST_SEATS, math.ceil(census))
@@ -104,14 +104,17 @@ def groups_of(site: Site, requests: int, days: int) -> list[dict[str, object]]:
             "start_local": "18:00",
             "end_local": "21:00",
         },
-        {
-            "site_id": site.id,
-            "group_id": f"{site.id}-continuing",
-            "kind": "process",
-            "levels": ["1"],
-            "capacity": max(SMALLEST_LEVEL_1, seats),
-            "dow": [2, 4],
-            "start_local": "17:00",
-            "end_local": "18:30",
-        },
+        *(
+            {
+                "site_id": site.id,
+                "group_id": f"{site.id}-continuing-{block}",
+                "kind": "process",
+                "levels": ["1"],
+                "capacity": max(SMALLEST_LEVEL_1, seats),
+                "dow": [1, 2, 3, 4, 5],
+                "start_local": start,
+                "end_local": end,
+            }
+            for block, start, end in (("morning", "10:00", "11:30"), ("evening", "17:00", "18:30"))
+        ),
     ]
