@@ -8,7 +8,12 @@ from contracts.event import Event
 STREAM = "EVENTS"
 LANES = 16
 ROOT = "handrail"
-_TOKEN = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def is_token(value: object) -> bool:
+    """Whether a value may stand as one token of a subject, and so as an id."""
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
 
 
 @lru_cache(maxsize=65_536)
@@ -25,7 +30,7 @@ def subject_of(event: Event) -> str:
 
     Raises ValueError if the network id could break out of its token.
     """
-    if not _TOKEN.fullmatch(event.network_id):
+    if not is_token(event.network_id):
         raise ValueError("the network id is not a subject token")
     lane = lane_of(event.aggregate_id)
     return f"{ROOT}.{event.network_id}.{lane}.{event.service()}.{event.snake()}.v{event.VERSION}"

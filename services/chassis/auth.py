@@ -1,6 +1,7 @@
 """Bearer tokens: who calls, in which role, for which network and sites."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,12 @@ from joserfc.jwk import KeySet
 from joserfc.jwt import JWTClaimsRegistry
 
 from contracts.decisions import Refused
+from contracts.subjects import is_token
 from contracts.vocabulary import Actor, ActorType
 from services.chassis.settings import Settings
 
 ROLES = frozenset({"admissions", "clinician", "director", "scheduler", "biller", "operator"})
 _ALGORITHMS = ["HS256", "ES256", "EdDSA"]
-_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,18 @@ def unauthorized(why: str) -> Refused:
         status=401,
         hint="Send `Authorization: Bearer <token>`.",
     )
+
+
+def require_role(who: Who, roles: Collection[str]) -> None:
+    """Raise Refused (403) unless the caller has one of the roles."""
+    if who.role not in roles:
+        raise Refused(
+            "forbidden",
+            "Your role may not do this.",
+            status=403,
+            hint=f"It takes one of: {', '.join(sorted(roles))}.",
+            role=who.role,
+        )
 
 
 class Gate:
@@ -79,7 +92,6 @@ class Gate:
 def _who(claims: dict[str, Any]) -> Who:
     sites, role, network, subject = claims["sites"], claims["role"], claims["network"], claims["sub"]
     words = [subject, role, network, *(sites if isinstance(sites, list) else [None])]
-    sound = all(isinstance(w, str) and 0 < len(w) <= 64 and set(w) <= _TOKEN for w in words)
-    if not sound or role not in ROLES:
+    if not all(map(is_token, words)) or role not in ROLES:
         raise unauthorized("its claims do not hold")
     return Who(Actor(type=ActorType.USER, id=subject, role=role), network, tuple(sites))

@@ -1,14 +1,9 @@
 """States and facts to JSON and back, by their types."""
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
-
-from contracts import subjects
-
-lane_of = lru_cache(maxsize=65_536)(subjects.lane_of)
-"""The lane of an aggregate: hashed byte by byte, so worth remembering."""
 
 
 @cache

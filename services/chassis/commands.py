@@ -4,7 +4,6 @@ import asyncio
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +12,9 @@ from opentelemetry.trace import SpanKind
 
 from contracts.decisions import Refused
 from contracts.event import MAX_EVENT_BYTES
+from contracts.subjects import is_token
 from services.chassis import clock, codec, work
-from services.chassis.auth import Who
+from services.chassis.auth import Who, require_role
 from services.chassis.db import Connection
 from services.chassis.runtime import Runtime
 from services.chassis.telemetry import HANDLED, MESSAGES, span
@@ -22,7 +22,6 @@ from services.chassis.unit import Cause, TooLarge, Unit
 from services.chassis.work import UnknownAggregate, decide_one
 
 ATTEMPTS = 6
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,9 @@ async def take(
             status=503,
             hint="Try again; another one will answer.",
         )
-    _allowed(runtime, who, command)
+    roles = runtime.service.takes[type(command)].roles
+    if roles:
+        require_role(who, roles)
     command_id = clock.new_id()
     name = type(command).__name__
     for attempt in range(ATTEMPTS):
@@ -186,18 +187,6 @@ def not_found() -> Refused:
     return Refused("not_found", "There is nothing with this id here.", status=404)
 
 
-def _allowed(runtime: Runtime, who: Who, command: Any) -> None:
-    roles = runtime.service.takes[type(command)].roles
-    if roles and who.role not in roles:
-        raise Refused(
-            "forbidden",
-            "Your role may not do this.",
-            status=403,
-            hint=f"It takes one of: {', '.join(sorted(roles))}.",
-            role=who.role,
-        )
-
-
 def from_the_bus(runtime: Runtime, who: Who, request: dict[str, Any]) -> tuple[Any, str]:
     """The command of a request by the bus, and what it is about; raises Refused (404 or 422).
 
@@ -208,7 +197,7 @@ def from_the_bus(runtime: Runtime, who: Who, request: dict[str, Any]) -> tuple[A
     kinds = {k.__name__: k for k, reaction in runtime.service.takes.items() if reaction.roles}
     if not isinstance(name, str) or name not in kinds:
         raise Refused("unknown_command", "This service takes no such command over the bus.", status=404)
-    if not isinstance(on, str) or not _TOKEN.fullmatch(on) or not isinstance(data, dict):
+    if not isinstance(on, str) or not is_token(on) or not isinstance(data, dict):
         raise Refused("invalid", "A request has a command, an id in `on` and fields in `data`.", status=422)
     fields = {f.name for f in dataclasses.fields(kinds[name])}
     mine = {"network_id": who.network_id, "sites": list(who.sites)}

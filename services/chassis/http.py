@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.decisions import Refused
 from services.chassis import clock, commands, work
-from services.chassis.auth import Who
+from services.chassis.auth import Who, require_role
 from services.chassis.db import Connection
 from services.chassis.runtime import Runtime
 from services.chassis.telemetry import log, new_traceparent
@@ -120,14 +120,7 @@ class Caller:
             yield db
 
     def require_role(self, *roles: str) -> None:
-        if self.who.role not in roles:
-            raise Refused(
-                "forbidden",
-                "Your role may not do this.",
-                status=403,
-                hint=f"It takes one of: {', '.join(roles)}.",
-                role=self.who.role,
-            )
+        require_role(self.who, roles)
 
     def require_site(self, site_id: str) -> None:
         if site_id not in self.who.sites:

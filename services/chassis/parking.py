@@ -38,10 +38,10 @@ async def park(
     """Put a message aside. Detail and trace name code, never content: values stay out of them."""
     await db.execute(
         _PARK,
-        aggregate_id[:200],
+        aggregate_id,
         kind,
-        name[:200],
-        message_id[:200],
+        name,
+        message_id,
         lane,
         json.dumps(content),
         reason,

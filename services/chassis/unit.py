@@ -8,9 +8,8 @@ from typing import Any
 
 from contracts.decisions import Moment, Unwake, Wake
 from contracts.event import MAX_EVENT_BYTES, Envelope, Event
-from contracts.subjects import subject_of
+from contracts.subjects import lane_of, subject_of
 from services.chassis import clock, codec
-from services.chassis.codec import lane_of
 from services.chassis.db import Connection
 from services.chassis.service import Aggregate, Fact, Service
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from contracts.decisions import Moment, Woke
 from contracts.event import Envelope
+from contracts.subjects import lane_of
 from services.chassis import db as database
 from services.chassis import parking
-from services.chassis.codec import lane_of
 from services.chassis.db import Connection
 from services.chassis.runtime import Runtime
 from services.chassis.service import Aggregate, Reaction
@@ -57,27 +57,31 @@ def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str]
     id = headers.get("ce-id", "")
     known = _ID.fullmatch(id) is not None
     key = (headers.get("ce-partitionkey") or id)[:200]
-    text = body.decode("utf-8", "replace").replace("\x00", "\ufffd")
-    content = {"subject": subject, "headers": headers, "body": text, "seq": seq}
+    content = {
+        "subject": subject,
+        "headers": headers,
+        "body": _clean(body.decode("utf-8", "replace")),
+        "seq": seq,
+    }
     unread = Message(
         "event", id if known else f"seq-{seq}", name, key or f"seq-{seq}", lane, runtime.clock.now(), content,
         None, None, key, headers.get("traceparent"), seq,
     )  # fmt: skip
     kind = runtime.service.language.get(name)
     if kind is None:
-        return _troubled(unread, "unknown_event_type")
+        return give_up(unread, "unknown_event_type")
     reaction = runtime.service.hears.get(kind)
     if reaction is None:
         return unread
     try:
         envelope = Envelope.read(headers, kind.model_validate_json(body))
     except (ValueError, KeyError, ArithmeticError):
-        return _troubled(unread, "unreadable")
+        return give_up(unread, "unreadable")
     event = envelope.event
     if not known:
-        return _troubled(unread, "unreadable")
+        return give_up(unread, "unreadable")
     if lane_of(event.aggregate_id) != lane or network != event.network_id:
-        return _troubled(unread, "wrong_subject")
+        return give_up(unread, "wrong_subject")
     return Message(
         "event", id, name, event.aggregate_id, lane, envelope.at, content, reaction, event,
         envelope.correlation_id, envelope.traceparent, seq,
@@ -93,10 +97,6 @@ def _clean(text: str) -> str:
 
 def give_up(m: Message, trouble: str) -> Message:
     """The same message, to be parked whatever its rule would say."""
-    return _troubled(m, trouble)
-
-
-def _troubled(m: Message, trouble: str) -> Message:
     return replace(m, reaction=None, message=None, trouble=trouble)
 
 
@@ -191,23 +191,16 @@ async def _park(runtime: Runtime, db: Connection, m: Message, reason: str, error
     log().warning("parked", kind=m.kind, reason=reason, error=type(error).__name__ if error else "")
     await parking.park(
         db,
-        aggregate_id=m.key.replace("\x00", ""),
+        aggregate_id=m.key,
         kind=m.kind,
         name=m.name,
         message_id=m.id,
         lane=m.lane,
-        content=_storable(m.content),
+        content=m.content,
         reason=reason,
         error=error,
         at=runtime.clock.now(),
     )
-
-
-def _storable(content: dict[str, Any]) -> dict[str, Any]:
-    """Postgres takes no NUL and no lone surrogate in jsonb; a parked message must never fail to park."""
-    text = json.dumps(content).replace("\\u0000", "\\ufffd")
-    parsed: dict[str, Any] = json.loads(text.encode("utf-8", "replace"))
-    return parsed
 
 
 async def retry_parked(runtime: Runtime, db: Connection, aggregate_id: str) -> int:
@@ -222,18 +215,29 @@ async def retry_parked(runtime: Runtime, db: Connection, aggregate_id: str) -> i
     )
     taken = 0
     for row in rows:
-        unit = Unit(runtime.service, db, runtime.clock.now())
         m = _from_parked(runtime, row, aggregate_id)
-        if m.trouble:
+        if m.trouble or (m.reaction is not None and not await _try_again(runtime, db, m)):
             break
-        if m.reaction is not None:
-            await _preload(unit, [m])
-            if await _handle(unit, m, runtime.moment(m.at, m.id)) is not None:
-                break
-            await unit.save()
         await db.execute("DELETE FROM parked WHERE id = $1", row["id"])
         taken += 1
     return taken
+
+
+async def _try_again(runtime: Runtime, db: Connection, m: Message) -> bool:
+    """Whether a parked message could be handled and saved this time; if not, nothing of it stays."""
+    unit = Unit(runtime.service, db, runtime.clock.now())
+    try:
+        async with db.transaction():
+            await _preload(unit, [m])
+            if await _handle(unit, m, runtime.moment(m.at, m.id)) is not None:
+                return False
+            await unit.save()
+    except RETRY:
+        raise
+    except Exception as error:
+        log().warning("still_cannot_be_saved", error=type(error).__name__)
+        return False
+    return True
 
 
 def _from_parked(runtime: Runtime, row: Any, aggregate_id: str) -> Message:

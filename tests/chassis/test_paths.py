@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.decisions import Refused
+from contracts.subjects import lane_of
 from services.chassis import commands
 from tests.chassis.conftest import START, Lab, who
 from tests.chassis.toy_service.toy import POISON, AskToBeWoken, CancelWake, Tick, TickTwo
@@ -234,7 +235,6 @@ async def test_two_aggregates_in_one_command_are_locked_without_deadlock(lab: La
 
 
 async def test_the_journal_folds_to_the_state(lab: Lab) -> None:
-    from contracts.decisions import Moment  # noqa: F401
     from tests.chassis.toy_service.toy import COUNTERS, Ticked
 
     for _ in range(4):
@@ -281,3 +281,28 @@ async def send_raw(lab: Lab, subject: str, headers: str) -> None:
 async def test_over_the_bus_only_commands_with_named_roles_are_taken(lab: Lab) -> None:
     with pytest.raises(Refused, match="no such command"):
         commands.from_the_bus(lab.runtime, who("c1"), {"command": "Tick", "on": "c1", "data": {}})
+
+
+async def test_a_parked_message_that_still_cannot_be_saved_stays_parked_and_the_lane_flows(lab: Lab) -> None:
+    lab.start()
+    for note in (None, "poison", None):
+        await lab.take(Tick("net", "s1", note), "bad")
+    await lab.quiet()
+    lane = (await lab.fetch("SELECT lane FROM outbox LIMIT 1"))[0]["lane"]
+    await lab.fetch("ALTER TABLE mirrors ADD CONSTRAINT narrow CHECK (version < 2) NOT VALID")
+    POISON.clear()
+    try:
+        await lab.fetch(
+            "INSERT INTO wakes VALUES ('parked', 'bad', 'retry', $1, $2, 'x', 'x', NULL)", lane, START
+        )
+        lab.runtime.time_passed.fire()
+        await lab.quiet()
+        neighbour = next(n for n in map(str, range(500)) if lane_of(n) == lane)
+        await lab.take(TICK, neighbour)
+        await lab.quiet()
+    finally:
+        POISON.add("poison")
+
+    assert await heard(lab, neighbour) == [1]
+    assert await heard(lab, "bad") == [1]
+    assert (await lab.fetch("SELECT count(*) AS n FROM parked"))[0]["n"] == 2
