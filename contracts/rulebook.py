@@ -87,7 +87,6 @@ class ProgressRules(_Table):
     dropout_attempts: int
     dropout_channels: int
     plan_review_days: int
-    ack_minutes_high: int
     readmit_days: int
     never_attended_days: int
     never_attended_attempts: int

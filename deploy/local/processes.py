@@ -160,13 +160,6 @@ class Stack(Network):
         self._meant_to_run.discard(name)
         self._child(name).kill()
 
-    def pause(self, name: str) -> None:
-        """Freeze a process, as a long stall of its machine would."""
-        self._child(name).signal(signal.SIGSTOP)
-
-    def resume(self, name: str) -> None:
-        self._child(name).signal(signal.SIGCONT)
-
     def restart(self, name: str, wait: bool = True) -> None:
         """Start a process again on its old port, after draining it if it still runs."""
         process = self._child(name)
