@@ -40,9 +40,16 @@ class NatsServer:
     name = "nats"
 
     def __init__(
-        self, data: Path, port: int, monitor_port: int, passwords: Mapping[str, str], log: Path
+        self,
+        data: Path,
+        port: int,
+        monitor_port: int,
+        passwords: Mapping[str, str],
+        log: Path,
+        place: Path | None = None,
     ) -> None:
         self.folder = data / "nats"
+        self.store = (place or self.folder) / "store"
         self.port = port
         self.monitor_port = monitor_port
         self.passwords = passwords
@@ -57,9 +64,7 @@ class NatsServer:
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.folder.chmod(0o700)
         known = users(self.passwords, {name: events_of(name) for name in SERVICES})
-        config = configuration(
-            port=self.port, monitor_port=self.monitor_port, store=self.folder / "store", users=known
-        )
+        config = configuration(port=self.port, monitor_port=self.monitor_port, store=self.store, users=known)
         write_private(self.folder / "nats.conf", json.dumps(config, indent=2) + "\n")
 
     def child(self) -> Child:

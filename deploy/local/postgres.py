@@ -113,14 +113,20 @@ class Postgres:
     name = "postgres"
 
     def __init__(
-        self, data: Path, port: int, passwords: Mapping[str, str], log: Path, cancelled: threading.Event
+        self,
+        data: Path,
+        port: int,
+        passwords: Mapping[str, str],
+        log: Path,
+        cancelled: threading.Event,
+        place: Path | None = None,
     ) -> None:
         self.port = port
         self.cancelled = cancelled
         self.log = log
         self.passwords = passwords
         self.account = account()
-        self.home = home(data)
+        self.home = place or home(data)
         self.cluster = self.home / "data"
         self.sockets = self.home / "socket"
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
@@ -53,7 +53,9 @@ class Stack(Network):
     """One local network: PostgreSQL, NATS and the services, each a process of its own.
 
     `with Stack(folder, clock="manual") as stack:` starts and stops it. All methods block;
-    `async with` does the same from a coroutine without holding up its loop.
+    `async with` does the same from a coroutine without holding up its loop. `places` puts the data of
+    a server (postgres, nats) into a folder of its own, such as a disk that a rehearsal can break; `code`
+    names the tree from which a service is started, where that is another than this one.
     """
 
     def __init__(
@@ -63,12 +65,15 @@ class Stack(Network):
         services: Iterable[str] = SERVICES,
         env: dict[str, str] | None = None,
         say: Callable[[str], None] = lambda _: None,
+        places: Mapping[str, Path] | None = None,
     ) -> None:
         super().__init__(Path(data_dir))
         self._wanted = tuple(services)
         self._clock = clock
         self._env = env or {}
         self._say = say
+        self._places = dict(places or {})
+        self.code: dict[str, Path] = {}
         self._children: dict[str, Child] = {}
         self._meant_to_run: set[str] = set()
         self._lock_file: int | None = None
@@ -164,7 +169,7 @@ class Stack(Network):
         """Start a process again on its old port, after draining it if it still runs."""
         process = self._child(name)
         process.stop(20)
-        self._spawn(process, wait=wait)
+        self._spawn(self._service(name) if name in self._wanted else process, wait=wait)
 
     def alive(self, name: str) -> bool:
         return self._child(name).alive()
@@ -202,7 +207,7 @@ class Stack(Network):
         """The whole configuration of a service process."""
         environment = clean_environment()
         environment |= {k: os.environ[k] for k in _SETTINGS_PASSED_ON if k in os.environ}
-        paths = [str(_ROOT), environment.get("PYTHONPATH", "")]
+        paths = [str(self.code.get(name, _ROOT)), environment.get("PYTHONPATH", "")]
         environment |= {
             "PYTHONPATH": os.pathsep.join(p for p in paths if p),
             "PYTHONUNBUFFERED": "1",
@@ -287,6 +292,7 @@ class Stack(Network):
             self.passwords["postgres"],
             logs / "postgres.log",
             self._cancelled,
+            self._places.get("postgres"),
         )
         nats = NatsServer(
             self.data,
@@ -294,6 +300,7 @@ class Stack(Network):
             self.ports["nats_monitor"],
             self.passwords["nats"],
             logs / "nats.log",
+            self._places.get("nats"),
         )
         self.run["postgres_home"] = str(postgres.home)
         self._write_run()
@@ -327,27 +334,23 @@ class Stack(Network):
 
     def _start_services(self) -> None:
         def start(name: str) -> Callable[[], None]:
-            return lambda: self._start_service(name)
+            return lambda: self._spawn(self._service(name))
 
         if self._wanted:
             self._say("starting " + ", ".join(self._wanted))
             asyncio.run(migrations.apply(self, self._wanted))
         self._together([start(name) for name in self._wanted])
 
-    def _start_service(self, name: str) -> None:
-        log = self.data / "logs" / f"{name}.log"
-        # -P: what lies in the current folder must not shadow a module.
-        argv = [sys.executable, "-P", "-m", f"services.{name}.app"]
-        self._spawn(
-            Child(
-                name,
-                argv,
-                log,
-                lambda: http_status(self.ports[name], "/readyz") == 200,
-                self.service_environment(name),
-                why_not=lambda: self._problems(name),
-                patience=60,
-            )
+    def _service(self, name: str) -> Child:
+        return Child(
+            name,
+            # -P: what lies in the current folder must not shadow a module.
+            [sys.executable, "-P", "-m", f"services.{name}.app"],
+            self.data / "logs" / f"{name}.log",
+            lambda: http_status(self.ports[name], "/readyz") == 200,
+            self.service_environment(name),
+            why_not=lambda: self._problems(name),
+            patience=60,
         )
 
     def _problems(self, name: str) -> str:

@@ -80,6 +80,15 @@ class Bus:
         if self._client is not None:
             await self.broker.stop()
 
+    async def publish(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, reply: str = ""
+    ) -> None:
+        """Send without waiting for an answer; raises BusDown where there is no connection."""
+        try:
+            await self.client.publish(subject, payload, reply=reply, headers=headers)
+        except (nats.errors.Error, OSError) as error:
+            raise BusDown(type(error).__name__) from error
+
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, seconds: float = 5
     ) -> dict[str, Any]:

@@ -66,14 +66,21 @@ def options(settings: Settings, schema: str) -> dict[str, Any]:
     }
 
 
-async def connect(settings: Settings, schema: str) -> Connection:
+async def connect(
+    settings: Settings, schema: str, connection_class: type[Connection] = Connection
+) -> Connection:
     """One connection whose search path is the schema."""
-    return await asyncpg.connect(**options(settings, schema))
+    return await asyncpg.connect(**options(settings, schema), connection_class=connection_class)
 
 
-async def open_pool(settings: Settings, schema: str) -> Pool:
+async def open_pool(settings: Settings, schema: str, connection_class: type[Connection] = Connection) -> Pool:
     """A pool of connections whose search path is the schema."""
-    pool = await asyncpg.create_pool(**options(settings, schema), min_size=1, max_size=settings.pg_pool)
+    pool = await asyncpg.create_pool(
+        **options(settings, schema),
+        min_size=1,
+        max_size=settings.pg_pool,
+        connection_class=connection_class,
+    )
     assert pool is not None
     return pool
 

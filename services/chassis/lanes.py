@@ -62,7 +62,7 @@ class Reader:
         while True:
             connection = None
             try:
-                connection = await db.connect(self.runtime.settings, self.runtime.service.name)
+                connection = await self.runtime.connect()
                 await self._serve(connection)
             except (*work.RETRY, BusDown, BusError, Lost) as error:
                 log().info("reader_restarts", reader=self.number, error=type(error).__name__)
@@ -183,7 +183,7 @@ class Reader:
             return
         try:
             await subscription.unsubscribe()
-            await self.runtime.bus.client.publish(f"$JS.API.CONSUMER.DELETE.{STREAM}.{consumer}", b"")
+            await self.runtime.bus.publish(f"$JS.API.CONSUMER.DELETE.{STREAM}.{consumer}", b"")
         except Exception as error:
             log().debug("consumer_not_deleted", error=type(error).__name__)
 
@@ -198,7 +198,7 @@ class Reader:
             "idle_heartbeat": HEARTBEAT_SECONDS * 1_000_000_000,
         }
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self._consumer}"
-        await self.runtime.bus.client.publish(subject, json.dumps(request).encode(), reply=self._inbox)
+        await self.runtime.bus.publish(subject, json.dumps(request).encode(), reply=self._inbox)
 
     async def _deliver(self, msg: Msg) -> None:
         self.heard_at = asyncio.get_running_loop().time()

@@ -52,7 +52,7 @@ class Relay:
                 await asyncio.sleep(1)
 
     async def _connection(self) -> "_Connection":
-        return _Connection(await db.connect(self.runtime.settings, self.runtime.service.name))
+        return _Connection(await self.runtime.connect())
 
     async def _serve(self, connection: db.Connection) -> None:
         grew = asyncio.Event()
@@ -136,14 +136,14 @@ class Relay:
         return await self._publish_singly(rows)
 
     async def _publish_batch(self, rows: list[Any]) -> list[int]:
-        client, batch = self.runtime.bus.client, clock.new_id()
+        bus, batch = self.runtime.bus, clock.new_id()
         headers: dict[str, str] = {}
         for number, row in enumerate(rows, 1):
             headers = json.loads(row["headers"])
             headers["Nats-Batch-Id"] = batch
             headers["Nats-Batch-Sequence"] = str(number)
             if number < len(rows):
-                await client.publish(row["subject"], row["body"].encode(), headers=headers)
+                await bus.publish(row["subject"], row["body"].encode(), headers)
         headers["Nats-Batch-Commit"] = "1"
         ack = await self.runtime.bus.request(rows[-1]["subject"], rows[-1]["body"].encode(), headers)
         return list(range(ack["seq"] - len(rows) + 1, ack["seq"] + 1))

@@ -5,9 +5,10 @@ from datetime import datetime
 
 from contracts.decisions import Moment
 from contracts.vocabulary import Actor, ActorType
+from services.chassis import db
 from services.chassis.bus import Bus
 from services.chassis.clock import Clock, Signal
-from services.chassis.db import Pool
+from services.chassis.db import Connection, Pool
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 
@@ -23,6 +24,12 @@ class Runtime:
     time_passed: Signal = field(default_factory=Signal)
     """Fires when the clock was advanced or somebody asked to be woken."""
     draining: bool = False
+    connection_class: type[Connection] = Connection
+    """Every connection is of this class, so that rehearsals can break each of its awaits."""
+
+    async def connect(self) -> Connection:
+        """A connection beside the pool, for who holds locks on it."""
+        return await db.connect(self.settings, self.service.name, self.connection_class)
 
     def moment(self, at: datetime, cause: str, actor: Actor | None = None) -> Moment:
         return Moment(at, actor or self.system, cause, self.service.rules)
