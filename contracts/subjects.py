@@ -41,6 +41,11 @@ def lane_filter(lane: int) -> str:
     return f"{ROOT}.*.{lane}.>"
 
 
+def said_filter(service: str, lane: int | None = None) -> str:
+    """Everything that a service says, in one lane or in all."""
+    return f"{ROOT}.*.{'*' if lane is None else lane}.{service}.>"
+
+
 def said_subjects(event: type[Event]) -> str:
     """Every subject under which an event type may be published."""
     return f"{ROOT}.*.*.{event.service()}.{event.snake()}.v{event.VERSION}"

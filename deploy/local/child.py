@@ -44,6 +44,7 @@ class Child:
     patience: float = 30
     process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
     started_at: float = field(default=0, init=False)
+    paused: bool = field(default=False, init=False)
 
     @property
     def pid(self) -> int | None:
@@ -104,10 +105,26 @@ class Child:
         )
 
     def signal(self, number: signal.Signals) -> None:
-        """Signal the whole process group."""
+        """Signal the process with all that it has started."""
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
+            # Its own group does not hold them all: each child of Postgres leads a session of its own.
+            for pid in family(self.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+    def pause(self) -> None:
+        """Stop all of it where it stands, until resumed."""
+        if self.process is not None and self.alive():
+            self.paused = True
+            # Twice: while the first round is under way, it may start another.
+            self.signal(signal.SIGSTOP)
+            self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on; nothing if it was not paused."""
+        if self.paused:
+            self.paused = False
+            self.signal(signal.SIGCONT)
 
     def ask_to_stop(self) -> None:
         """Signal the process itself, which drains and takes its own children along."""
@@ -116,9 +133,14 @@ class Child:
 
     def kill(self) -> None:
         """SIGKILL to all of it, as a power cut would; nothing if it has ended."""
-        if self.alive():
+        if self.alive() and self.process is not None:
+            # Stopped first, so that none of it outlives the rest and finishes what it was doing.
+            self.pause()
+            pids = family(self.process.pid)
             self.signal(signal.SIGKILL)
+            self.paused = False
             self.wait(10)
+            wait_gone(pids)
 
     def wait(self, seconds: float) -> bool:
         """Wait for its end; whether it has ended."""
@@ -132,10 +154,10 @@ class Child:
 
     def stop(self, seconds: float = 20) -> bool:
         """Ask it to drain, then insist. Returns whether it went by itself."""
+        self.resume()
         self.ask_to_stop()
         went = self.wait(seconds)
         if not went:
-            self.signal(signal.SIGCONT)
             self.kill()
         return went
 
@@ -172,6 +194,37 @@ def started_ticks(pid: int) -> int | None:
     except OSError:
         return None
     return int(stat.rpartition(")")[2].split()[19])
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants, parents first; where there is no /proc, the process only."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, IndexError, ValueError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            children.setdefault(int(fields[1]), []).append(int(stat.parent.name))
+    found = [pid]
+    for member in found:
+        found += children.get(member, [])
+    return found
+
+
+def wait_gone(pids: Sequence[int], seconds: float = 10) -> bool:
+    """Wait until none of these processes runs any more; whether that came true."""
+    deadline = time.monotonic() + seconds
+    while any(_runs(pid) for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] not in {"Z", "X"}
 
 
 def last_words(log: Path, lines: int = 3) -> str:

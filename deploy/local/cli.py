@@ -20,6 +20,7 @@ EXTENSIONS = {
     "events": "The catalogue of events, a live view, one event, a replay.",
     "trace": "The story of a patient or an event: what caused what.",
     "reconcile": "Compare outboxes, stream and inboxes.",
+    "audit": "Whether every replica of the stream is whole, and mending it.",
     "rebuild": "Refill the stream from the outboxes.",
     "parked": "What a rule could not take: list, show, retry, drop.",
     "bench": "The benchmarks, for anyone to repeat.",

@@ -92,7 +92,8 @@ def _folder(data: Path) -> Check:
 
 def _private(network: Network) -> list[Check]:
     checks = []
-    for name in ("secrets.json", "token.jwk", "nats/nats.conf"):
+    configurations = [f"{node}/nats.conf" for node in network.nats_names]
+    for name in ("secrets.json", "token.jwk", *configurations):
         path = network.data / name
         mode = path.stat().st_mode & 0o777
         private = mode & 0o077 == 0
@@ -128,7 +129,7 @@ async def _nats(network: Network) -> list[Check]:
 
     from deploy.nats.topology import differences, events_stream, hang_up, look_up
 
-    log = network.data / "logs" / "nats.log"
+    log = network.data / "logs" / f"{network.nats_names[0]}.log"
     try:
         client = await nats.connect(
             **network.nats_kwargs("operator"), connect_timeout=3, allow_reconnect=False
@@ -141,7 +142,7 @@ async def _nats(network: Network) -> list[Check]:
         await hang_up(client)
     if stream is None:
         return [Check("stream", ok=False, detail="EVENTS is missing", hint="handrail rebuild")]
-    changed = differences(events_stream(), stream["config"])
+    changed = differences(events_stream(len(network.nats_names)), stream["config"])
     detail = ", ".join(f"{name} is {found}" for name, (found, _) in changed.items())
     return [
         Check("nats", ok=True, detail=network.nats_url()),

@@ -4,9 +4,10 @@ import http.client
 import importlib.metadata
 import json
 import os
+import secrets
 import shutil
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deploy.local.child import Child
@@ -14,6 +15,7 @@ from deploy.local.ports import HOST
 from deploy.local.postgres import clean_environment
 from deploy.local.secrets import SERVICES, write_private
 from deploy.local.trouble import Trouble
+from deploy.nats.server import Cluster, configuration
 
 
 def binary() -> Path:
@@ -35,9 +37,7 @@ def binary() -> Path:
 
 
 class NatsServer:
-    """One nats-server with JetStream in one folder."""
-
-    name = "nats"
+    """One nats-server with JetStream in one folder, alone or as a node of a cluster."""
 
     def __init__(
         self,
@@ -45,26 +45,34 @@ class NatsServer:
         port: int,
         monitor_port: int,
         passwords: Mapping[str, str],
-        log: Path,
         place: Path | None = None,
+        name: str = "nats",
+        cluster: Cluster | None = None,
     ) -> None:
-        self.folder = data / "nats"
+        self.name = name
+        self.folder = data / name
         self.store = (place or self.folder) / "store"
         self.port = port
         self.monitor_port = monitor_port
         self.passwords = passwords
-        self.log = log
+        self.log = data / "logs" / f"{name}.log"
+        self.cluster = cluster
 
     def prepare(self) -> None:
         """Write the configuration, which holds the passwords."""
         from contracts.catalogue import events_of
         from deploy.nats.permissions import users
-        from deploy.nats.server import configuration
 
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.folder.chmod(0o700)
-        known = users(self.passwords, {name: events_of(name) for name in SERVICES})
-        config = configuration(port=self.port, monitor_port=self.monitor_port, store=self.store, users=known)
+        config = configuration(
+            port=self.port,
+            monitor_port=self.monitor_port,
+            store=self.store,
+            users=users(self.passwords, {name: events_of(name) for name in SERVICES}),
+            name=self.name,
+            cluster=self.cluster,
+        )
         write_private(self.folder / "nats.conf", json.dumps(config, indent=2) + "\n")
 
     def child(self) -> Child:
@@ -72,8 +80,38 @@ class NatsServer:
         return Child(self.name, argv, self.log, self.answers, clean_environment(), patience=60)
 
     def answers(self) -> bool:
-        """Whether JetStream is up, streams recovered."""
+        """Whether JetStream is up, streams recovered; in a cluster, also level with its leader."""
         return http_status(self.monitor_port, "/healthz") == 200
+
+
+def nodes(
+    data: Path,
+    names: Sequence[str],
+    ports: Mapping[str, int],
+    passwords: Mapping[str, str],
+    places: Mapping[str, Path],
+    linked: bool,
+) -> list[NatsServer]:
+    """The servers of these names, as a cluster if there are several; linked ones meet over their links."""
+    secret = secrets.token_urlsafe(24)
+
+    def cluster(name: str) -> Cluster:
+        others = [other for other in names if other != name]
+        ways = [f"{name}>{other}" if linked else f"{other}_cluster" for other in others]
+        return Cluster(ports[f"{name}_cluster"], [ports[way] for way in ways], secret, fixed=linked)
+
+    return [
+        NatsServer(
+            data,
+            ports[name],
+            ports[f"{name}_monitor"],
+            passwords,
+            place=places.get(name),
+            name=name,
+            cluster=cluster(name) if len(names) > 1 else None,
+        )
+        for name in names
+    ]
 
 
 def http_status(port: int, path: str, timeout: float = 2) -> int:

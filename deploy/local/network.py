@@ -115,15 +115,29 @@ class Network:
             "password": self.passwords["postgres"][role],
         }
 
+    @property
+    def nats_names(self) -> tuple[str, ...]:
+        """The processes of NATS: one, or the nodes of a cluster, each with a copy of the stream."""
+        return tuple(self.run.get("nats_names", ("nats",)))
+
     def nats_url(self) -> str:
-        return f"nats://{HOST}:{self.ports['nats']}"
+        """The addresses of all nodes, joined by commas."""
+        return ",".join(f"nats://{HOST}:{self.ports[name]}" for name in self.nats_names)
+
+    def nats_monitor(self, name: str = "nats") -> int:
+        """The port at which a node tells of its state by HTTP."""
+        return self.ports[f"{name}_monitor"]
+
+    def nats_store(self, name: str = "nats") -> Path:
+        """The folder in which a node keeps its copy of the stream."""
+        return Path(self.run.get("nats_stores", {}).get(name, self.data / name / "store"))
 
     def nats_kwargs(self, user: str) -> dict[str, Any]:
         """What `nats.connect(**...)` needs to log in as a user."""
         from deploy.nats.permissions import inbox_prefix
 
         return {
-            "servers": [self.nats_url()],
+            "servers": self.nats_url().split(","),
             "user": user,
             "password": self.passwords["nats"][user],
             "inbox_prefix": inbox_prefix(user),

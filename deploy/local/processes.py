@@ -6,7 +6,6 @@ httpx.get(stack.url("intake") + "/readyz")
 
 import asyncio
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -21,9 +20,11 @@ from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 from deploy.local import child as children
-from deploy.local import migrations, ports, roles
+from deploy.local import folder, links, migrations, ports, roles, stream
 from deploy.local.child import Child
-from deploy.local.nats_server import NatsServer, http_get, http_status
+from deploy.local.links import Links
+from deploy.local.nats_server import http_get, http_status
+from deploy.local.nats_server import nodes as nats_nodes
 from deploy.local.network import Network
 from deploy.local.ports import HOST
 from deploy.local.postgres import Postgres, clean_environment
@@ -39,7 +40,6 @@ from deploy.local.secrets import (
 from deploy.local.trouble import Trouble
 
 T = TypeVar("T")
-SERVERS = ("postgres", "nats")
 _SETTINGS_PASSED_ON = (
     "HANDRAIL_LOG_LEVEL",
     "HANDRAIL_OTLP_ENDPOINT",
@@ -53,9 +53,11 @@ class Stack(Network):
     """One local network: PostgreSQL, NATS and the services, each a process of its own.
 
     `with Stack(folder, clock="manual") as stack:` starts and stops it. All methods block;
-    `async with` does the same from a coroutine without holding up its loop. `places` puts the data of
-    a server (postgres, nats) into a folder of its own, such as a disk that a rehearsal can break; `code`
-    names the tree from which a service is started, where that is another than this one.
+    `async with` does the same from a coroutine without holding up its loop. `nodes=3` makes NATS a
+    cluster of nats-1, nats-2 and nats-3, each with a copy of the stream. With `links=True` the services
+    reach the servers, and the nodes each other, over `stack.links`, which can be cut. `places` puts the
+    data of a server into a folder of its own, such as a disk that a rehearsal can break; `code` names the
+    tree from which a service is started, where that is another than this one.
     """
 
     def __init__(
@@ -66,14 +68,20 @@ class Stack(Network):
         env: dict[str, str] | None = None,
         say: Callable[[str], None] = lambda _: None,
         places: Mapping[str, Path] | None = None,
+        nodes: Literal[1, 3] = 1,
+        links: bool = False,
     ) -> None:
         super().__init__(Path(data_dir))
+        self._nodes = ("nats",) if nodes == 1 else tuple(f"nats-{n}" for n in range(1, nodes + 1))
+        self._linked = links
+        self.links = Links({})
         self._wanted = tuple(services)
         self._clock = clock
         self._env = env or {}
         self._say = say
         self._places = dict(places or {})
         self.code: dict[str, Path] = {}
+        self.extra: dict[str, dict[str, str]] = {}
         self._children: dict[str, Child] = {}
         self._meant_to_run: set[str] = set()
         self._lock_file: int | None = None
@@ -112,13 +120,14 @@ class Stack(Network):
 
     def start(self) -> None:
         """Start everything and return when all of it is ready; on failure nothing is left running."""
-        self._make_folder()
-        self._hold()
+        folder.make(self.data)
+        self._lock_file = folder.hold(self.data)
         self._cancelled.clear()
         self._started = False
         try:
             self._read_before()
             self._choose_ports()
+            self._open_links()
             self._start_servers()
             self._start_services()
             self._started = True
@@ -136,16 +145,13 @@ class Stack(Network):
     def stop(self) -> None:
         """Drain the services, then NATS, then PostgreSQL. Harmless to repeat."""
         self._meant_to_run.clear()
-        services = [c for name, c in self._children.items() if name not in SERVERS]
-        with ThreadPoolExecutor(max_workers=max(1, len(services))) as pool:
-            for name, clean in zip(
-                [c.name for c in services], pool.map(lambda c: c.stop(20), services), strict=True
-            ):
-                if not clean:
-                    self._say(f"{name} did not drain within 20 s and was killed")
-        for name in ("nats", "postgres"):
-            if name in self._children:
-                self._children[name].stop(30)
+        self.links.heal()
+        for process in self._children.values():
+            process.resume()
+        self._stop_all([name for name in self._children if name not in self._servers], 20)
+        self._stop_all([name for name in self._nodes if name in self._children], 30)
+        self._stop_all([name for name in ("postgres",) if name in self._children], 30)
+        self.links.stop()
         if self._lock_file is not None:
             if self.run:
                 self._write_run()
@@ -157,19 +163,36 @@ class Stack(Network):
     def destroy(self) -> None:
         """Remove the data of a stopped stack, wherever it is kept."""
         postgres_home = self.run.get("postgres_home")
-        for folder in (self.data, *([Path(postgres_home)] if postgres_home else [])):
-            shutil.rmtree(folder, ignore_errors=True)
+        stores = [self.nats_store(name) for name in self._nodes]
+        for place in (self.data, *stores, *([Path(postgres_home)] if postgres_home else [])):
+            shutil.rmtree(place, ignore_errors=True)
 
     def kill(self, name: str) -> None:
         """SIGKILL to a process and all its children; returns when it is gone."""
         self._meant_to_run.discard(name)
         self._child(name).kill()
 
+    def pause(self, name: str) -> None:
+        """Stop a process and all its children where they stand: it answers nothing and closes nothing."""
+        self._child(name).pause()
+
+    def resume(self, name: str) -> None:
+        """Let a paused process go on."""
+        self._child(name).resume()
+
     def restart(self, name: str, wait: bool = True) -> None:
-        """Start a process again on its old port, after draining it if it still runs."""
+        """Start a process again on its old port, after draining it if it still runs.
+
+        A node of a cluster is ready once it is level with a leader: do not wait where there is none.
+        """
         process = self._child(name)
         process.stop(20)
         self._spawn(self._service(name) if name in self._wanted else process, wait=wait)
+
+    def wait_ready(self, *names: str) -> None:
+        """Wait until these processes can be used. Raises Trouble if one ends or takes too long."""
+        with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
+            list(pool.map(lambda name: self._child(name).wait_ready(self._cancelled), names))
 
     def alive(self, name: str) -> bool:
         return self._child(name).alive()
@@ -213,13 +236,17 @@ class Stack(Network):
             "PYTHONUNBUFFERED": "1",
             "HANDRAIL_SERVICE_PORT": str(self.ports[name]),
             "HANDRAIL_PG_HOST": HOST,
-            "HANDRAIL_PG_PORT": str(self.ports["postgres"]),
+            "HANDRAIL_PG_PORT": str(self._port_to("postgres", name)),
             "HANDRAIL_PG_DATABASE": roles.DATABASE,
             "HANDRAIL_PG_USER": name,
             "HANDRAIL_PG_PASSWORD": self.passwords["postgres"][name],
-            "HANDRAIL_NATS_SERVERS": self.nats_url(),
+            "HANDRAIL_NATS_SERVERS": ",".join(
+                f"nats://{HOST}:{self._port_to(node, name)}" for node in self._nodes
+            ),
             "HANDRAIL_NATS_USER": name,
             "HANDRAIL_NATS_PASSWORD": self.passwords["nats"][name],
+            "HANDRAIL_NATS_MONITORS": ",".join(f"http://{HOST}:{self.nats_monitor(n)}" for n in self._nodes),
+            "HANDRAIL_NATS_REPLICAS": str(len(self._nodes)),
             "HANDRAIL_CLOCK": self._clock,
             "HANDRAIL_TOKEN_KEY_FILE": str(self.key_file),
             "HANDRAIL_TOKEN_ISSUER": ISSUER,
@@ -227,36 +254,7 @@ class Stack(Network):
         }
         if name == "notify":
             environment["HANDRAIL_OUTBOX_DIR"] = str(self.data / "outbox")
-        return environment | self._env
-
-    def _make_folder(self) -> None:
-        try:
-            if not self.data.exists():
-                self.data.mkdir(parents=True, mode=0o711)
-            for name in ("logs", "outbox"):
-                (self.data / name).mkdir(mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise Trouble(
-                f"{self.data} cannot be used ({error.strerror}).",
-                "Name a folder you may write to: --data DIR",
-                code="data_folder",
-            ) from error
-
-    def _hold(self) -> None:
-        descriptor = os.open(self.data / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        # More than once, because whoever asks whether the stack is up holds the lock for an instant.
-        for _ in range(10):
-            with contextlib.suppress(OSError):
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._lock_file = descriptor
-                return
-            time.sleep(0.02)
-        os.close(descriptor)
-        raise Trouble(
-            f"A network is already running in {self.data}.",
-            f"Use it, or stop it first: handrail down --data {self.data}",
-            code="already_running",
-        )
+        return environment | self._env | self.extra.get(name, {})
 
     def _read_before(self) -> None:
         self.passwords = load_or_make(self.data)
@@ -265,44 +263,47 @@ class Stack(Network):
         if run_file.exists():
             with contextlib.suppress(ValueError):
                 self.run = json.loads(run_file.read_text())
-        self._end_leftovers()
-
-    def _end_leftovers(self) -> None:
-        # Only what is certainly ours: same pid and same start as written down.
-        for name, was in self.run.get("processes", {}).items():
-            pid, ticks = was.get("pid"), was.get("started_ticks")
-            if name == "postgres" or not pid or not ticks or children.started_ticks(pid) != ticks:
-                continue
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        folder.end_leftovers(self.run.get("processes", {}))
 
     def _choose_ports(self) -> None:
-        names = (*SERVERS, "nats_monitor", *SERVICES)
+        nodes = self._nodes
+        doors = ("monitor", "cluster") if len(nodes) > 1 else ("monitor",)
+        of_nodes = [f"{name}_{door}" for name in nodes for door in doors]
+        named = links.names(self._wanted, nodes) if self._linked else ()
+        names = ("postgres", *nodes, *of_nodes, *SERVICES, *named)
         self.run = {
             "ports": ports.choose(names, self.ports),
             "clock": self._clock,
             "services": list(self._wanted),
+            "nats_names": list(nodes),
         }
 
+    @property
+    def _servers(self) -> tuple[str, ...]:
+        return ("postgres", *self._nodes)
+
+    def _open_links(self) -> None:
+        if self._linked:
+            self.links = Links(links.ways(self._wanted, self._nodes, self.ports))
+            self.links.start()
+
+    def _port_to(self, server: str, client: str) -> int:
+        return self.ports[f"{client}>{server}" if self._linked else server]
+
     def _start_servers(self) -> None:
-        logs = self.data / "logs"
         postgres = Postgres(
             self.data,
             self.ports["postgres"],
             self.passwords["postgres"],
-            logs / "postgres.log",
+            self.data / "logs" / "postgres.log",
             self._cancelled,
             self._places.get("postgres"),
         )
-        nats = NatsServer(
-            self.data,
-            self.ports["nats"],
-            self.ports["nats_monitor"],
-            self.passwords["nats"],
-            logs / "nats.log",
-            self._places.get("nats"),
+        nodes = nats_nodes(
+            self.data, self._nodes, self.ports, self.passwords["nats"], self._places, linked=self._linked
         )
         self.run["postgres_home"] = str(postgres.home)
+        self.run["nats_stores"] = {node.name: str(node.store) for node in nodes}
         self._write_run()
 
         def start_postgres() -> None:
@@ -312,25 +313,14 @@ class Stack(Network):
             asyncio.run(roles.arrange(admin, SERVICES, self.passwords["postgres"]))
 
         def start_nats() -> None:
-            nats.prepare()
-            self._spawn(nats.child())
-            asyncio.run(self._declare_topology())
+            for node in nodes:
+                node.prepare()
+                self._spawn(node.child(), wait=False)
+            self.wait_ready(*self._nodes)
+            asyncio.run(stream.declare(self))
 
         self._say("starting PostgreSQL and NATS")
         self._together([start_postgres, start_nats])
-
-    async def _declare_topology(self) -> None:
-        import nats
-
-        from deploy.nats import topology
-
-        client = await nats.connect(**self.nats_kwargs("operator"), connect_timeout=10)
-        try:
-            await topology.declare(client)
-        except topology.TopologyError as error:
-            raise Trouble(str(error), code="topology") from error
-        finally:
-            await topology.hang_up(client)
 
     def _start_services(self) -> None:
         def start(name: str) -> Callable[[], None]:
@@ -358,6 +348,13 @@ class Stack(Network):
         with contextlib.suppress(ValueError, TypeError, AttributeError):
             return " ".join(json.loads(body).get("problems", []))
         return ""
+
+    def _stop_all(self, names: list[str], seconds: float) -> None:
+        with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
+            clean = pool.map(lambda name: self._children[name].stop(seconds), names)
+        for name, went in zip(names, clean, strict=True):
+            if not went and name not in self._servers:
+                self._say(f"{name} did not drain within {seconds:g} s and was killed")
 
     def _together(self, tasks: list[Callable[[], None]]) -> None:
         if not tasks:

@@ -1,23 +1,41 @@
 """Refills the stream from the outboxes.
 
-The relays do the sending, so that lane locks, order and de-duplication are those of every day: here
-the events that the stream lacks are only marked as unsent again. Whoever already heard them finds
-their ids in the inbox.
+The relays do the sending, so that lane locks, order and fences are those of every day: here the events
+that the stream lacks are marked as unsent again, and the services' books are told which stream they are
+about. Whoever already heard an event finds its id in the inbox.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from contracts.subjects import LANES, STREAM, lane_of
 from deploy.local.network import Network
-from deploy.local.reconcile import read_stream
+from deploy.local.reconcile import Said, read_stream
 from deploy.local.secrets import SERVICES
 from deploy.local.trouble import Trouble
 
+if TYPE_CHECKING:
+    import asyncpg
 
-async def rebuild(network: Network) -> dict[str, Any]:
+    Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
+
+_LOCK = "SELECT pg_advisory_lock(hashtext($1), lane) FROM generate_series(0, $2 - 1) AS lane"
+_SAID = "SELECT event_id, lane, sent_at IS NOT NULL AS sent FROM outbox ORDER BY id"
+_UNSEND = "UPDATE outbox SET sent_at = NULL, stream_seq = NULL WHERE event_id = ANY($1)"
+_HEADS = """INSERT INTO lane_heads (lane, stream_seq, ordinal, stream)
+  SELECT u.*, $4 FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS u"""
+_POSITIONS = """INSERT INTO positions AS p (lane, seq, stream)
+  SELECT lane, 0, $2 FROM unnest($1::smallint[]) AS lane
+  ON CONFLICT (lane) DO UPDATE SET seq = 0, ordinals = '{}', stream = EXCLUDED.stream
+    WHERE p.stream <> EXCLUDED.stream"""
+
+
+async def rebuild(network: Network, anew: bool = False) -> dict[str, Any]:
     """Mark as unsent every event that the stream does not hold; returns how many of each service.
 
-    An aggregate of which the stream still holds a later event cannot be put in order by sending the
-    earlier ones behind it; the stream must be emptied first, and Trouble says so.
+    A lane of which the stream still holds a later event cannot be put in order by sending the earlier
+    ones behind it: Trouble says so. With `anew` the stream is emptied first, and filled whole.
     """
     import asyncpg
     import nats
@@ -26,47 +44,69 @@ async def rebuild(network: Network) -> dict[str, Any]:
 
     client = await nats.connect(**network.nats_kwargs("operator"), connect_timeout=10)
     try:
-        await topology.declare(client)
+        async with AsyncExitStack() as open_until_done:
+            books: dict[str, Connection] = {}
+            for service in SERVICES:
+                books[service] = await asyncpg.connect(**network.pg_dsn_kwargs(service))
+                open_until_done.push_async_callback(books[service].close)
+                # No relay carries until the books are right again.
+                await books[service].execute(_LOCK, f"relay:{service}", LANES)
+            if anew:
+                await client.jetstream().delete_stream(STREAM)
+            await topology.declare(client, len(network.nats_names))
+            found = await topology.look_up(client)
+            assert found is not None
+            held = await read_stream(network)
+            missing = await _missing(books, held)
+            for service, db in books.items():
+                await adopt(db, str(found["created"]), missing[service], _heads_of(service, held))
     finally:
-        await client.close()
-    held = {said.id for said in await read_stream(network)}
-    missing: dict[str, list[str]] = {}
-    connections: dict[str, Any] = {}
-    try:
-        for service in SERVICES:
-            db = connections[service] = await asyncpg.connect(**network.pg_dsn_kwargs(service))
-            rows = await db.fetch(
-                "SELECT event_id, aggregate_id, sent_at IS NOT NULL AS sent FROM outbox ORDER BY id"
-            )
-            missing[service] = [
-                row["event_id"] for row in rows if row["sent"] and row["event_id"] not in held
-            ]
-            if _has_gap(rows, held):
-                raise Trouble(
-                    "The stream lacks events from the middle of a story, which cannot be put back in order.",
-                    "Stop the network, remove its nats folder, start it and run `handrail rebuild` again.",
-                    code="gap",
-                )
-        for service, ids in missing.items():
-            await connections[service].execute(
-                "UPDATE outbox SET sent_at = NULL, stream_seq = NULL WHERE event_id = ANY($1)", ids
-            )
-            if not held:
-                await connections[service].execute("DELETE FROM lane_heads")
-            await connections[service].execute("SELECT pg_notify('outbox', '')")
-    finally:
-        for db in connections.values():
-            await db.close()
+        await topology.hang_up(client)
     return {"missing": sum(map(len, missing.values())), "by_service": {s: len(i) for s, i in missing.items()}}
 
 
+async def _missing(books: "dict[str, Connection]", held: Iterable[Said]) -> dict[str, list[str]]:
+    ids = {said.id for said in held}
+    missing = {}
+    for service, db in books.items():
+        rows = await db.fetch(_SAID)
+        if _has_gap(rows, ids):
+            raise Trouble(
+                "The stream lacks events from the middle of a lane, which cannot be put back in order.",
+                "handrail rebuild --anew empties the stream and fills it whole.",
+                code="gap",
+            )
+        missing[service] = [r["event_id"] for r in rows if r["sent"] and r["event_id"] not in ids]
+    return missing
+
+
+def _heads_of(service: str, held: Iterable[Said]) -> dict[int, tuple[int, int]]:
+    heads: dict[int, tuple[int, int]] = {}
+    for said in held:
+        if said.service == service:
+            heads[lane_of(said.aggregate)] = (said.seq, said.ordinal)
+    return heads
+
+
+async def adopt(db: "Connection", stream: str, missing: list[str], heads: dict[int, tuple[int, int]]) -> None:
+    """Bring a service's books in line with a stream: of each lane the last sequence and ordinal there."""
+    ends = dict.fromkeys(range(LANES), (0, 0)) | heads
+    seqs, ordinals = zip(*ends.values(), strict=True)
+    async with db.transaction():
+        await db.execute(_UNSEND, missing)
+        await db.execute("DELETE FROM lane_heads")
+        await db.execute(_HEADS, list(ends), list(seqs), list(ordinals), stream)
+        await db.execute(_POSITIONS, list(ends), stream)
+        await db.execute("SELECT pg_notify('outbox', '')")
+
+
 def _has_gap(rows: list[Any], held: set[str]) -> bool:
-    """Whether the stream holds a later event of an aggregate whose earlier one is gone."""
-    gone: set[str] = set()
+    """Whether the stream holds a later event of a lane in which an earlier one is gone."""
+    gone: set[int] = set()
     for row in rows:
         if row["event_id"] in held:
-            if row["aggregate_id"] in gone:
+            if row["lane"] in gone:
                 return True
         elif row["sent"]:
-            gone.add(row["aggregate_id"])
+            gone.add(row["lane"])
     return False

@@ -13,6 +13,9 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def rebuild(
     data: Annotated[Path, typer.Option("--data", help="Folder of the running network.")] = DEFAULT_DATA,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Empty the stream first, where it lost the middle of a lane.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
     """Hand what the stream no longer holds back to the relays, which send it again in its order."""
@@ -22,7 +25,7 @@ def rebuild(
     from deploy.local.output import show
     from deploy.local.rebuild import rebuild as refill
 
-    result = asyncio.run(refill(Network.running(data)))
+    result = asyncio.run(refill(Network.running(data), anew))
     show(
         result,
         as_json,

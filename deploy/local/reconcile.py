@@ -5,6 +5,8 @@ what they hear, so that it cannot share a mistake.
 """
 
 import asyncio
+import contextlib
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -17,7 +19,9 @@ from deploy.local.network import Network
 from deploy.local.secrets import OPERATOR, SERVICES
 
 STREAM = "EVENTS"
-PULL = 500
+PULL = 1000
+PATIENCE = 15.0
+NO_STREAM = 10059
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,8 @@ class Said:
     service: str
     aggregate: str
     sequence: int
+    ordinal: int = 0
+    """The how manieth of its service and lane; 0 where the message does not say."""
 
 
 @dataclass(slots=True)
@@ -153,70 +159,138 @@ async def read_books(stack: Network, services: Iterable[str]) -> dict[str, Books
         await db.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One message of the stream as it lies there; the body as its SHA-256."""
+
+    seq: int
+    subject: str
+    headers: Mapping[str, str]
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The whole stream; `created` tells it from one made anew under its name, "" if there is none."""
+
+    created: str
+    last_seq: int
+    messages: tuple[Carried, ...]
+
+
 async def read_stream(stack: Network) -> list[Said]:
-    """Every message of the stream by an ephemeral consumer, headers only."""
+    """What reconciling needs of every message of the stream."""
+    return [_said(message) for message in (await read_messages(stack, headers_only=True)).messages]
+
+
+async def read_messages(stack: Network, *, headers_only: bool = False) -> Stream:
+    """Every message of the stream in its order, by an ephemeral consumer."""
     import nats
 
     client = await nats.connect(**stack.nats_kwargs("operator"), connect_timeout=10)
     try:
-        return await _read_all(client)
+        return await _read_all(client, headers_only)
     finally:
         await client.close()
 
 
-async def _read_all(client: Any) -> list[Said]:
-    found = await _api(client, f"STREAM.INFO.{STREAM}", {})
-    total, last = found["state"]["messages"], found["state"]["last_seq"]
-    if not total:
-        return []
+async def _read_all(client: Any, headers_only: bool) -> Stream:
+    try:
+        found = await _api(client, f"STREAM.INFO.{STREAM}", {})
+    except _NoStream:
+        return Stream("", 0, ())
+    created, last = str(found["created"]), int(found["state"]["last_seq"])
+    if not found["state"]["messages"]:
+        return Stream(created, last, ())
     config = {
         "deliver_policy": "all",
         "ack_policy": "none",
-        "headers_only": True,
+        "headers_only": headers_only,
         "mem_storage": True,
         "num_replicas": 1,
         "inactive_threshold": 30_000_000_000,
     }
     made = await _api(client, f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
-    inbox = client.new_inbox()
-    subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
-    pull = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{made['name']}"
-    ask = json.dumps({"batch": PULL, "expires": 10_000_000_000}).encode()
-    messages: list[Said] = []
-    credit = 0
-    try:
-        while not messages or messages[-1].seq < last:
-            if credit <= 0:
-                await client.publish(pull, ask, reply=inbox)
-                credit = PULL
-            message = await subscription.next_msg(timeout=15)
-            headers = message.headers or {}
-            if "Status" in headers and "ce-id" not in headers:
-                credit = 0
-                continue
-            credit -= 1
-            messages.append(_said(message.reply, headers))
-    finally:
-        await subscription.unsubscribe()
-    return messages
+    pull = _Pull(client, made["name"])
+    await pull.to_the_end()
+    return Stream(created, last, tuple(pull.messages))
 
 
-def _said(reply: str, headers: Mapping[str, str]) -> Said:
-    parts = reply.split(".")
+class _Pull:
+    """Pulls one consumer dry."""
+
+    def __init__(self, client: Any, consumer: str) -> None:
+        self.messages: list[Carried] = []
+        self._client = client
+        self._inbox = client.new_inbox()
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{consumer}"
+        self._credit = 0
+        self._dry = asyncio.Event()
+
+    async def to_the_end(self) -> None:
+        """Read until nothing is pending; raises RuntimeError if nothing comes for a while."""
+        subscription = await self._client.subscribe(
+            self._inbox, cb=self._take, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
+        try:
+            await self._ask()
+            while not self._dry.is_set():
+                before = len(self.messages)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._dry.wait(), PATIENCE)
+                if not self._dry.is_set() and len(self.messages) == before:
+                    raise RuntimeError(f"the stream fell silent after {before} messages")
+        finally:
+            await subscription.unsubscribe()
+
+    async def _ask(self) -> None:
+        self._credit += PULL
+        ask = json.dumps({"batch": PULL, "expires": 10_000_000_000}).encode()
+        await self._client.publish(self._subject, ask, reply=self._inbox)
+
+    async def _take(self, message: Any) -> None:
+        headers = message.headers or {}
+        if message.subject == self._inbox:
+            # Only an expired request is asked again; whatever else the server says would repeat itself.
+            if headers.get("Status") in {"404", "408"}:
+                self._credit = 0
+                await self._ask()
+            return
+        parts = message.reply.split(".")
+        # Domain and account come first in the newer form.
+        seq, pending = (parts[5], parts[8]) if len(parts) == 9 else (parts[7], parts[10])
+        digest = hashlib.sha256(message.data).digest()
+        self.messages.append(Carried(int(seq), message.subject, headers, digest))
+        self._credit -= 1
+        if pending == "0":
+            self._dry.set()
+        elif self._credit <= PULL // 2:
+            await self._ask()
+
+
+def _said(message: Carried) -> Said:
+    headers = message.headers
     source = unquote(headers["ce-source"]).split("/")
     return Said(
-        seq=int(parts[5] if len(parts) == 9 else parts[7]),
+        seq=message.seq,
         id=unquote(headers["ce-id"]),
         type=unquote(headers["ce-type"]),
         service=source[2],
         aggregate=source[3],
         sequence=int(headers["ce-sequence"]),
+        ordinal=int(headers.get("Handrail-Ordinal", 0)),
     )
+
+
+class _NoStream(Exception):
+    """There is no stream at all."""
 
 
 async def _api(client: Any, subject: str, request: Mapping[str, object]) -> dict[str, Any]:
     answer = await client.request(f"$JS.API.{subject}", json.dumps(request).encode(), timeout=10)
     document: dict[str, Any] = json.loads(answer.data)
     if "error" in document:
+        if document["error"].get("err_code") == NO_STREAM:
+            raise _NoStream
         raise RuntimeError(f"JetStream refused {subject}: {document['error'].get('description')}")
     return document

@@ -14,6 +14,12 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def reconcile(
     data: Annotated[Path, typer.Option("--data", help="Folder of the running network.")] = DEFAULT_DATA,
+    deep: Annotated[
+        bool,
+        typer.Option(
+            "--deep", help="Check bodies, places, transactions and states too. For a network at rest."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
 ) -> None:
     """Compare outboxes, stream and inboxes: what is lost, doubled, out of order or parked."""
@@ -21,9 +27,11 @@ def reconcile(
 
     from deploy.local.network import Network
     from deploy.local.output import show
-    from deploy.local.reconcile import examine
+    from deploy.local.proof import Proof, prove
+    from deploy.local.reconcile import Findings, examine
 
-    findings = asyncio.run(examine(Network.running(data)))
+    network = Network.running(data)
+    findings: Findings | Proof = asyncio.run(prove(network)) if deep else asyncio.run(examine(network))
     summary = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in findings.counts().items())
     show(asdict(findings), as_json, lambda _: [*findings.details, summary])
     if any(findings.counts().values()):

@@ -52,8 +52,10 @@ def status(data: Path) -> dict[str, Any]:
         "services": services,
         "nats": {
             "url": network.nats_url(),
-            "pid": processes.get("nats", {}).get("pid"),
-            "ready": http_status(network.ports["nats_monitor"], "/healthz") == 200,
+            "pid": processes.get(network.nats_names[0], {}).get("pid"),
+            "ready": all(
+                http_status(network.nats_monitor(node), "/healthz") == 200 for node in network.nats_names
+            ),
         },
         "postgres": {
             "port": network.ports["postgres"],

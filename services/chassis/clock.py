@@ -2,7 +2,9 @@
 
 import asyncio
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Protocol
+from uuid import UUID
 
 from uuid6 import uuid7
 
@@ -59,6 +61,15 @@ class ManualClock:
 def new_id() -> str:
     """A time-ordered opaque id."""
     return str(uuid7())
+
+
+def derived_id(at: datetime, *parts: object) -> str:
+    """An id that is the same again when the same thing is said again, ordered by the instant in it."""
+    digest = blake2b("\x1f".join(map(str, parts)).encode(), digest_size=16).digest()
+    millis = int(at.timestamp() * 1000) & 0xFFFF_FFFF_FFFF
+    number = millis << 80 | int.from_bytes(digest) & (1 << 80) - 1
+    number = number & ~(0xF << 76) | 8 << 76
+    return str(UUID(int=number & ~(0x3 << 62) | 0x2 << 62))
 
 
 def wall_now() -> datetime:

@@ -55,16 +55,23 @@ async def take(
 
     Raises Refused where the rules decline, and whatever trouble outlasts the attempts.
     """
-    if runtime.draining:
-        raise Refused(
-            "draining",
-            "This process is shutting down.",
-            status=503,
-            hint="Try again; another one will answer.",
-        )
     roles = runtime.service.takes[type(command)].roles
     if roles:
         require_role(who, roles)
+    with runtime.admitted():
+        async with asyncio.timeout(runtime.settings.command_seconds):
+            return await _take(runtime, who, command, on, request, traceparent, extra)
+
+
+async def _take(
+    runtime: Runtime,
+    who: Who,
+    command: Any,
+    on: str,
+    request: Request,
+    traceparent: str | None,
+    extra: Callable[[Any], dict[str, Any]] | None,
+) -> dict[str, Any]:
     command_id = clock.new_id()
     name = type(command).__name__
     for attempt in range(ATTEMPTS):

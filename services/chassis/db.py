@@ -20,6 +20,7 @@ else:
 TRANSIENT = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a session that broke while its connection went back to the pool
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.AdminShutdownError,
@@ -77,7 +78,7 @@ async def open_pool(settings: Settings, schema: str, connection_class: type[Conn
     """A pool of connections whose search path is the schema."""
     pool = await asyncpg.create_pool(
         **options(settings, schema),
-        min_size=1,
+        min_size=0,  # so that a process comes up, and says why it is not ready, while Postgres is away
         max_size=settings.pg_pool,
         connection_class=connection_class,
     )

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime
 from contracts.decisions import Refused
 from contracts.subjects import lane_of
 from contracts.vocabulary import ShortText, Token
-from services.chassis import clock, db, work
+from services.chassis import clock, db, parking
 from services.chassis.bus import BusDown, BusError
 from services.chassis.clock import ManualClock
 from services.chassis.http import Answer, Body, Call, answer, runtime_of
@@ -44,8 +44,11 @@ async def livez() -> dict[str, str]:
 async def readyz(request: Request) -> JSONResponse:
     """Everything the service needs is there."""
     problems = await troubles(runtime_of(request), request.app.state.components)
+    runtime = runtime_of(request)
+    names = [each.name for each in runtime.unsafe]
     return JSONResponse(
-        {"status": "ready" if not problems else "not ready", "problems": problems}, 503 if problems else 200
+        {"status": "ready" if not problems else "not ready", "problems": problems, "unsafe": names},
+        503 if problems else 200,
     )
 
 
@@ -66,8 +69,13 @@ async def troubles(runtime: Runtime, components: dict[str, list[tuple[str, str]]
             await runtime.bus.stream()
     except (BusDown, BusError, TimeoutError):
         found.append("NATS or the stream EVENTS does not answer.")
+    found += [f"{each.sentence} {each.cure}" for each in runtime.unsafe]
+    if runtime.trouble is not None:
+        found.append(f"{runtime.trouble.sentence} {runtime.trouble.cure}")
     if runtime.bus.violations:
         found.append("The bus refused something this service tried; its permissions do not fit its table.")
+    if not found and not runtime.open:
+        found.append("The process is coming up.")
     return found
 
 
@@ -168,13 +176,7 @@ async def retry_parked(aggregate_id: Token, call: Call) -> Answer:
     """Ask for another try of everything parked for an aggregate, in order, under its lane's lease."""
     call.require_role("operator")
     async with call.runtime.pool.acquire() as connection:
-        await connection.execute(
-            "INSERT INTO wakes VALUES ($1, $2, 'retry', $3, $4, $2, $2, NULL) ON CONFLICT DO NOTHING",
-            work.PARKED,
-            aggregate_id,
-            lane_of(aggregate_id),
-            call.now,
-        )
+        await parking.ask_again(connection, {aggregate_id: lane_of(aggregate_id)}, call.now)
     call.runtime.time_passed.fire()
     return answer(aggregate_id)
 

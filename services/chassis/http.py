@@ -23,6 +23,10 @@ from services.chassis.runtime import Runtime
 from services.chassis.telemetry import log, new_traceparent
 
 MAX_BODY = 1024 * 1024
+MAX_REQUESTS = 256
+"""Requests under way in one process; further ones are answered 503 at once."""
+READ_SECONDS = 5
+"""Longest wait of a read for a connection."""
 _KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 _TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _BIG = 2**53
@@ -116,7 +120,7 @@ class Caller:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
         """A connection for reads."""
-        async with self.runtime.pool.acquire() as db:
+        async with self.runtime.pool.acquire(timeout=READ_SECONDS) as db:
             yield db
 
     def require_role(self, *roles: str) -> None:
@@ -234,15 +238,28 @@ def _safe(error: Any) -> str:
 
 
 class Edge:
-    """Refuses bodies over the limit before they are parsed, and bodies that are not text."""
+    """Refuses what is too much at once, and bodies that are too large or not text, before they are parsed."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self.running = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if self.running >= MAX_REQUESTS and scope["path"].startswith("/v1/"):
+            await problem(Refused("overloaded", "More requests are running than may run.", status=503))(
+                scope, receive, send
+            )
+            return
+        self.running += 1
+        try:
+            await self._pass_on(scope, receive, send)
+        finally:
+            self.running -= 1
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = dict(scope["headers"])
         length = headers.get(b"content-length", b"0")
         if not length.isdigit() or int(length) > MAX_BODY:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
 import math
 from collections import deque
@@ -11,9 +12,10 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from contracts.subjects import LANES, STREAM, lane_filter
-from services.chassis import clock, db, work
-from services.chassis.bus import BusDown, BusError
+from services.chassis import clock, db, parking, work
+from services.chassis.bus import BusDown, BusError, sequences
 from services.chassis.runtime import Runtime
+from services.chassis.tail import ForeignStream, MissingMessage, StreamTrouble, ordinal_in
 from services.chassis.telemetry import HANDLED, log
 
 BATCH = 500
@@ -21,10 +23,14 @@ CREDIT_SECONDS = 30
 HEARTBEAT_SECONDS = 5
 SILENCE_SECONDS = 12
 REBALANCE_SECONDS = 2.0
-_POSITIONS = "SELECT lane, seq, stream FROM positions WHERE lane = ANY($1)"
-_MOVE = """INSERT INTO positions (lane, seq, stream)
-  SELECT l, s, $3 FROM unnest($1::smallint[], $2::bigint[]) AS u(l, s)
-  ON CONFLICT (lane) DO UPDATE SET seq = EXCLUDED.seq, stream = EXCLUDED.stream"""
+IDLE_LAG = 1000
+"""How far a lane in which nothing is said may stay behind, so that a new consumer need not start there."""
+_POSITIONS = "SELECT lane, seq, stream, ordinals FROM positions WHERE lane = ANY($1)"
+_MOVE = """INSERT INTO positions (lane, seq, ordinals, stream)
+  SELECT l, s, o::jsonb, $4 FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS u(l, s, o)
+  ON CONFLICT (lane) DO UPDATE
+    SET seq = EXCLUDED.seq, ordinals = positions.ordinals || EXCLUDED.ordinals
+    WHERE positions.stream = EXCLUDED.stream AND positions.seq < EXCLUDED.seq"""
 _ADMIT = """INSERT INTO inbox (event_id, lane, stream_seq, received_at)
   SELECT e, l, s, $4 FROM unnest($1::text[], $2::smallint[], $3::bigint[]) AS u(e, l, s)
   ON CONFLICT DO NOTHING RETURNING event_id"""
@@ -47,11 +53,15 @@ class Reader:
         self.number = number
         self.held: set[int] = set()
         self.positions: dict[int, int] = {}
+        self.ordinals: dict[tuple[int, str], int] = {}
         self.waiting: deque[work.Message] = deque()
         self.stirred = asyncio.Event()
         runtime.time_passed.tell(self.stirred)
         self.credit = 0
         self.heard_at = 0.0
+        self._delivered = 0
+        self._reconnects = 0
+        self._torn = False
         self._stream = ""
         self._consumer = ""
         self._inbox = ""
@@ -67,6 +77,9 @@ class Reader:
             except (*work.RETRY, BusDown, BusError, Lost) as error:
                 log().info("reader_restarts", reader=self.number, error=type(error).__name__)
                 await asyncio.sleep(0.1)
+            except StreamTrouble as trouble:
+                log().error("reader_waits", reader=self.number, error=type(trouble).__name__)
+                await asyncio.sleep(0.5)
             except Exception as error:
                 log().error("reader_failed", reader=self.number, error=type(error).__name__)
                 await asyncio.sleep(1)
@@ -86,10 +99,15 @@ class Reader:
             if loop.time() >= rebalance_at:
                 if await self._rebalance(connection):
                     await self._subscribe(connection)
+                    await parking.ask_for_known(
+                        connection, self.runtime.service, self.held, self.runtime.clock.now()
+                    )
                     self.stirred.set()
                 rebalance_at = loop.time() + (REBALANCE_SECONDS if self.held else 0.1)
             await self._pause(connection, rebalance_at - loop.time())
             self.stirred.clear()
+            if self._consumer and (self._torn or self.runtime.bus.reconnects != self._reconnects):
+                raise Lost("deliveries died with the line they were on")
             if self.waiting:
                 await self._take(connection)
             elif self._consumer:
@@ -147,8 +165,13 @@ class Reader:
         info = await self.runtime.bus.stream()
         self._stream = str(info["created"])
         rows = await connection.fetch(_POSITIONS, sorted(self.held))
-        known = {r["lane"]: r["seq"] for r in rows if r["stream"] == self._stream}
+        if any(r["stream"] != self._stream for r in rows):
+            raise ForeignStream
+        known = {r["lane"]: r["seq"] for r in rows}
         self.positions = {lane: known.get(lane, 0) for lane in self.held}
+        self.ordinals = {
+            (r["lane"], teller): n for r in rows for teller, n in json.loads(r["ordinals"]).items()
+        }
         name = f"{self.runtime.service.name}-{clock.new_id()}"
         await self.runtime.bus.api(
             f"CONSUMER.CREATE.{STREAM}.{name}",
@@ -164,6 +187,8 @@ class Reader:
                 "num_replicas": 1,
             },
         )
+        self._delivered, self._torn = 0, False
+        self._reconnects = self.runtime.bus.reconnects
         self._consumer = name
         self._inbox = f"_INBOX_{self.runtime.service.name}.{name}"
         self._subscription = await self.runtime.bus.listen(self._inbox, self._deliver)
@@ -207,10 +232,22 @@ class Reader:
             if headers.get("Status") != "100":
                 self.credit = 0
                 self.stirred.set()
+            elif int(headers.get("Nats-Last-Consumer", 0)) > self._delivered:
+                self._tear()
             return
         self.credit -= 1
-        seq = _stream_seq(msg.reply)
+        seq, number = sequences(msg.reply)
+        if number > self._delivered + 1:
+            self._tear()
+        if self._torn or number <= self._delivered:
+            return
+        self._delivered = number
         self.waiting.append(work.read_event(self.runtime, seq, msg.subject, headers, msg.data))
+        self.stirred.set()
+
+    def _tear(self) -> None:
+        """A delivery is missing: the consumer will not send it again, so another one must."""
+        self._torn = True
         self.stirred.set()
 
     async def _take(self, connection: db.Connection) -> None:
@@ -223,16 +260,27 @@ class Reader:
             return
         if {m.seq for m in batch if m.lane not in self.held}:
             raise Lost("an event of a lane that is not held")
+        batch = list(itertools.takewhile(self._follows, batch))
+        if not batch:
+            raise MissingMessage
         try:
             await self._apply(connection, batch)
-        except work.RETRY:
+        except (*work.RETRY, Lost):
             raise
         except Exception as error:
             log().error("batch_failed", error=type(error).__name__, size=len(batch))
             for m in batch:
                 await self._apply_alone(connection, m)
-        for m in batch:
-            self.positions[m.lane] = max(self.positions[m.lane], m.seq)
+
+    def _follows(self, m: work.Message) -> bool:
+        """Whether no message of the same service and lane is missing before this one."""
+        teller, ordinal = _place(m)
+        last = self.ordinals.get((m.lane, teller), 0)
+        if ordinal > last + 1:
+            self.waiting.appendleft(m)
+            return False
+        self.ordinals[m.lane, teller] = max(last, ordinal)
+        return True
 
     async def _apply(self, connection: db.Connection, batch: list[work.Message]) -> None:
         with HANDLED.labels("events").time():
@@ -243,11 +291,26 @@ class Reader:
                     self.runtime, connection, [m for m in batch if m.id in fresh and heard[m.id] is m]
                 )
                 moved: dict[int, int] = {}
+                ordinals: dict[int, dict[str, int]] = {}
+                last = batch[-1].seq
+                if last - min(self.positions.values()) > IDLE_LAG:
+                    moved = dict.fromkeys(self.positions, last)
                 for m in batch:
                     moved[m.lane] = max(moved.get(m.lane, 0), m.seq)
-                await connection.execute(_MOVE, list(moved), list(moved.values()), self._stream)
+                    teller, ordinal = _place(m)
+                    ordinals.setdefault(m.lane, {})[teller] = ordinal
+                done = await connection.execute(
+                    _MOVE,
+                    list(moved),
+                    list(moved.values()),
+                    [json.dumps(ordinals.get(lane, {})) for lane in moved],
+                    self._stream,
+                )
+                if done != f"INSERT 0 {len(moved)}":
+                    raise Lost("somebody else has moved these lanes")
                 if unit.outbox:
                     await connection.execute("SELECT pg_notify('outbox', '')")
+        self.positions |= moved
         self.runtime.committed(said=bool(unit.outbox), woke=bool(unit.wakes))
 
     async def _admit(self, connection: db.Connection, batch: list[work.Message]) -> set[str]:
@@ -264,7 +327,7 @@ class Reader:
     async def _apply_alone(self, connection: db.Connection, m: work.Message) -> None:
         try:
             await self._apply(connection, [m])
-        except work.RETRY:
+        except (*work.RETRY, Lost):
             raise
         except Exception as error:
             log().error("event_failed", error=type(error).__name__)
@@ -310,9 +373,9 @@ class Reader:
                     key=lambda r: (r["at"], r["aggregate_id"], r["what"]),
                 )
                 for r in rows:
-                    if r["aggregate"] == work.PARKED:
+                    if r["aggregate"] == parking.PARKED:
                         await work.retry_parked(self.runtime, connection, r["aggregate_id"])
-                wakes = [work.read_wake(self.runtime, r) for r in rows if r["aggregate"] != work.PARKED]
+                wakes = [work.read_wake(self.runtime, r) for r in rows if r["aggregate"] != parking.PARKED]
                 if give_up:
                     wakes = [work.give_up(wake, "cannot_be_saved") for wake in wakes]
                 unit = await work.apply(self.runtime, connection, wakes)
@@ -329,7 +392,6 @@ class Reader:
                 )
 
 
-def _stream_seq(reply: str) -> int:
-    """The stream sequence out of an acknowledgement subject, old form or new."""
-    parts = reply.split(".")
-    return int(parts[5] if len(parts) == 9 else parts[7])
+def _place(m: work.Message) -> tuple[str, int]:
+    """Who said a message, and the how manieth of that service and lane it is (0 if it does not say)."""
+    return m.content["subject"].split(".")[3], ordinal_in(m.content["headers"])

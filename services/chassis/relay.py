@@ -1,23 +1,29 @@
-"""From the outbox to the bus: in order, one atomic batch at a time, rows kept."""
+"""From the outbox to the bus: in order, one atomic batch at a time, rows kept.
+
+Every batch says which sequence it expects to be the last of each of its lanes. So the stream itself refuses
+whatever would double or overtake, however late it arrives and however long its sender was away.
+"""
 
 import asyncio
 import contextlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 import nats.errors
 
-from contracts.subjects import LANES
-from services.chassis import clock, db
+from contracts.subjects import LANES, said_filter
+from services.chassis import clock, db, tail
 from services.chassis.bus import BusDown, BusError
 from services.chassis.runtime import Runtime
+from services.chassis.tail import Head
 from services.chassis.telemetry import log
 
 BATCH = 500
 POLL_SECONDS = 0.5
-_ALREADY_THERE = 10201
-_ATOMIC_OFF = 10174
+_FURTHER = (10071, 10164, 10201)
+"""The stream has gone further than was expected, or holds one of these events already."""
 
 _WAITING = """SELECT id, recorded_on, subject, headers, body, lane FROM outbox
   WHERE sent_at IS NULL AND lane = ANY($1) AND id <> ALL($2) ORDER BY id LIMIT $3"""
@@ -27,9 +33,10 @@ _UNLOCK = "SELECT pg_advisory_unlock(hashtext($1), lane) FROM unnest($2::int[]) 
 _SENT = """UPDATE outbox o SET sent_at = $4, stream_seq = u.seq
   FROM unnest($1::bigint[], $2::date[], $3::bigint[]) AS u(id, recorded_on, seq)
   WHERE o.id = u.id AND o.recorded_on = u.recorded_on"""
-_HEADS = """INSERT INTO lane_heads AS h (lane, stream_seq)
-  SELECT lane, max(seq) FROM unnest($1::smallint[], $2::bigint[]) AS u(lane, seq) GROUP BY lane
-  ON CONFLICT (lane) DO UPDATE SET stream_seq = greatest(h.stream_seq, EXCLUDED.stream_seq)"""
+
+
+class Further(Exception):
+    """The stream has gone further than this relay knew."""
 
 
 class Relay:
@@ -37,22 +44,29 @@ class Relay:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
+        self._stream = ""
+        self._settled = False
 
     async def run(self) -> None:
         """Carry for ever; whatever goes wrong, try again."""
         while True:
             try:
-                async with await self._connection() as connection:
+                self._settled = False
+                async with _Connection(await self.runtime.connect()) as connection:
                     await self._serve(connection.db)
-            except (*db.TRANSIENT, BusDown) as error:
+            except Further:
+                await asyncio.sleep(0.02)
+            except (*db.TRANSIENT, BusDown, BusError) as error:
                 log().warning("relay_waits", error=type(error).__name__)
                 await asyncio.sleep(0.2)
+            except tail.StreamTrouble as trouble:
+                if self.runtime.trouble is None:
+                    log().error("stream_does_not_fit", error=type(trouble).__name__)
+                self.runtime.trouble = trouble
+                await asyncio.sleep(0.5)
             except Exception as error:
                 log().error("relay_failed", error=type(error).__name__)
                 await asyncio.sleep(1)
-
-    async def _connection(self) -> "_Connection":
-        return _Connection(await self.runtime.connect())
 
     async def _serve(self, connection: db.Connection) -> None:
         grew = asyncio.Event()
@@ -72,7 +86,7 @@ class Relay:
     async def carry(self, connection: db.Connection) -> int:
         """Publish and mark what waits in the lanes that no other relay has; returns how many events.
 
-        The lane locks are the connection's, so no other relay can overtake; the order is that of the
+        The lane locks are the connection's, so no other relay gets in the way; the order is that of the
         outbox ids, which the aggregates' row locks make that of their story.
         """
         lock = f"relay:{self.runtime.service.name}"
@@ -89,22 +103,34 @@ class Relay:
         A batch is published only after the one before was stored, and whatever of an aggregate can be
         seen when a batch is fetched comes before what can be seen later: so its order holds.
         """
-        carried, stored = 0, _Stored([], [])
-        rows = await connection.fetch(_WAITING, lanes, [], BATCH)
+        rows = list(await connection.fetch(_WAITING, lanes, [], BATCH)) if self._settled else []
+        if self._settled and not rows:
+            return 0
+        heads = await self._heads(connection, lanes)
+        rows = rows or list(await connection.fetch(_WAITING, lanes, [], BATCH))
+        carried, stored = 0, _Stored([], [], {})
         while rows:
             meanwhile = asyncio.create_task(self._mark_and_fetch(connection, stored, lanes, rows))
             try:
-                seqs = await self._publish(rows)
+                stored = await self._publish(rows, heads)
             finally:
                 following = await meanwhile
-            stored = _Stored(rows[: len(seqs)], seqs)
-            carried += len(seqs)
-            if len(seqs) < len(rows):
-                await self._mark(connection, stored)
-                raise BusDown("not everything was acknowledged")
+            heads |= stored.heads
+            carried += len(rows)
             rows = following
         await self._mark(connection, stored)
         return carried
+
+    async def _heads(self, connection: db.Connection, lanes: list[int]) -> dict[int, Head]:
+        """What each lane ends with; on a fresh connection whatever the stream says of it."""
+        if self._settled:
+            return await tail.heads_of(connection, lanes, self._stream)
+        bus, service = self.runtime.bus, self.runtime.service.name
+        self._stream = await bus.identity()
+        heads = await tail.settle(connection, bus, service, self._stream, lanes)
+        self._settled = True
+        self.runtime.trouble = None
+        return heads
 
     async def _mark_and_fetch(
         self, connection: db.Connection, stored: "_Stored", lanes: list[int], under_way: list[Any]
@@ -121,52 +147,53 @@ class Relay:
             await connection.execute(
                 _SENT, [r["id"] for r in rows], [r["recorded_on"] for r in rows], seqs, clock.wall_now()
             )
-            await connection.execute(_HEADS, [r["lane"] for r in rows], seqs)
+            await tail.move_heads(connection, stored.heads, self._stream)
 
-    async def _publish(self, rows: list[Any]) -> list[int]:
-        """Stream sequences of the acknowledged prefix of the rows."""
-        if len(rows) > 1:
-            try:
-                return await self._publish_batch(rows)
-            except BusError as error:
-                if error.code not in (_ALREADY_THERE, _ATOMIC_OFF):
-                    raise BusDown(f"jetstream {error.code}") from error
-            except nats.errors.Error as error:
-                raise BusDown(type(error).__name__) from error
-        return await self._publish_singly(rows)
-
-    async def _publish_batch(self, rows: list[Any]) -> list[int]:
-        bus, batch = self.runtime.bus, clock.new_id()
+    async def _publish(self, rows: list[Any], heads: Mapping[int, Head]) -> "_Stored":
+        """Have the rows stored all together and each lane behind its head, or not at all."""
+        bus, batch, service = self.runtime.bus, clock.new_id(), self.runtime.service.name
+        ordinals = {lane: head.ordinal for lane, head in heads.items()}
         headers: dict[str, str] = {}
-        for number, row in enumerate(rows, 1):
-            headers = json.loads(row["headers"])
-            headers["Nats-Batch-Id"] = batch
-            headers["Nats-Batch-Sequence"] = str(number)
-            if number < len(rows):
-                await bus.publish(row["subject"], row["body"].encode(), headers)
-        headers["Nats-Batch-Commit"] = "1"
-        ack = await self.runtime.bus.request(rows[-1]["subject"], rows[-1]["body"].encode(), headers)
-        return list(range(ack["seq"] - len(rows) + 1, ack["seq"] + 1))
-
-    async def _publish_singly(self, rows: list[Any]) -> list[int]:
-        seqs: list[int] = []
-        for row in rows:
-            try:
-                ack = await self.runtime.bus.request(
-                    row["subject"], row["body"].encode(), json.loads(row["headers"])
-                )
-            except (BusDown, BusError):
-                break
-            seqs.append(ack["seq"])
-        return seqs
+        fenced: set[int] = set()
+        try:
+            for number, row in enumerate(rows, 1):
+                headers = json.loads(row["headers"])
+                lane = row["lane"]
+                ordinals[lane] += 1
+                headers[tail.ORDINAL] = str(ordinals[lane])
+                if lane not in fenced:
+                    fenced.add(lane)
+                    headers["Nats-Expected-Last-Subject-Sequence"] = str(heads[lane].seq)
+                    headers["Nats-Expected-Last-Subject-Sequence-Subject"] = said_filter(service, lane)
+                if len(rows) > 1:
+                    headers["Nats-Batch-Id"] = batch
+                    headers["Nats-Batch-Sequence"] = str(number)
+                if number < len(rows):
+                    await bus.publish(row["subject"], row["body"].encode(), headers)
+            if len(rows) > 1:
+                headers["Nats-Batch-Commit"] = "1"
+            ack = await bus.request(rows[-1]["subject"], rows[-1]["body"].encode(), headers)
+        except BusError as error:
+            if error.code in _FURTHER:
+                raise Further from error
+            log().error("publish_refused", code=error.code)
+            raise
+        except nats.errors.Error as error:
+            raise BusDown(type(error).__name__) from error
+        if ack.get("duplicate"):
+            raise Further
+        seqs = list(range(ack["seq"] - len(rows) + 1, ack["seq"] + 1))
+        ends = {row["lane"]: seq for row, seq in zip(rows, seqs, strict=True)}
+        return _Stored(rows, seqs, {lane: Head(seq, ordinals[lane]) for lane, seq in ends.items()})
 
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """Rows that the stream holds, and where."""
+    """Rows that the stream holds, where, and what their lanes end with."""
 
     rows: list[Any]
     seqs: list[int]
+    heads: dict[int, Head]
 
 
 class _Connection:

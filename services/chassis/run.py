@@ -19,11 +19,10 @@ from services.chassis import commands, db, health, http, telemetry
 from services.chassis.auth import Gate
 from services.chassis.bus import Bus
 from services.chassis.clock import Clock, ManualClock, WallClock
-from services.chassis.lanes import Reader
-from services.chassis.relay import Relay
 from services.chassis.runtime import Runtime
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.chassis.startup import come_up
 
 
 def components(service: Service) -> dict[str, list[tuple[str, str]]]:
@@ -38,8 +37,13 @@ def build(service: Service, settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime = await _assemble(service, settings)
         app.state.runtime = runtime
-        tasks = [_task(runtime.bus.stay()), _task(Relay(runtime).run())]
-        tasks += [_task(Reader(runtime, n).run()) for n in range(settings.readers)]
+        tasks: list[asyncio.Task[None]] = []
+
+        def start(work: Coroutine[Any, Any, None]) -> None:
+            tasks.append(_task(work))
+
+        start(runtime.bus.stay())
+        start(come_up(runtime, app.state.components, start))
         try:
             yield
         finally:
@@ -82,24 +86,11 @@ async def _assemble(service: Service, settings: Settings) -> Runtime:
         if settings.clock == "manual"
         else WallClock()
     )
-    pool = await _patiently_open(settings, service.name)
-    runtime = Runtime(service, settings, clock, pool, Bus(settings, service.name))
-    await health.resume_clock(runtime)
+    pool = await db.open_pool(settings, service.name)
+    runtime = Runtime(service, settings, clock, pool, Bus(settings, service.name), open=False)
     _offer_commands(runtime, Gate(settings))
     _declare_says(runtime)
     return runtime
-
-
-async def _patiently_open(settings: Settings, schema: str) -> db.Pool:
-    for attempt in range(300):
-        try:
-            return await db.open_pool(settings, schema)
-        except db.TRANSIENT as error:
-            if attempt == 299:
-                raise
-            telemetry.log().warning("postgres_unreachable", error=type(error).__name__)
-            await asyncio.sleep(0.2)
-    raise AssertionError("unreachable")
 
 
 def _offer_commands(runtime: Runtime, gate: Gate) -> None:

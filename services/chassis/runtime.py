@@ -1,20 +1,30 @@
 """A running service: its table, its connections and its clock, handed to whoever works for it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from contracts.decisions import Moment
+from contracts.decisions import Moment, Refused
 from contracts.vocabulary import Actor, ActorType
 from services.chassis import db
 from services.chassis.bus import Bus
 from services.chassis.clock import Clock, Signal
 from services.chassis.db import Connection, Pool
+from services.chassis.refusals import Unsafe
 from services.chassis.service import Service
 from services.chassis.settings import Settings
+from services.chassis.tail import StreamTrouble
+
+
+def _not_now(code: str, sentence: str, hint: str) -> Refused:
+    return Refused(code, sentence, status=503, hint=hint)
 
 
 @dataclass(slots=True)
 class Runtime:
+    """What everybody who works for a service shares."""
+
     service: Service
     settings: Settings
     clock: Clock
@@ -23,6 +33,15 @@ class Runtime:
     outbox_grew: Signal = field(default_factory=Signal)
     time_passed: Signal = field(default_factory=Signal)
     """Fires when the clock was advanced or somebody asked to be woken."""
+    trouble: StreamTrouble | None = None
+    """How the stream does not fit the books, as the relay last saw it."""
+    unsafe: list[Unsafe] = field(default_factory=list)
+    """What was found at the last look that must not be served with."""
+    open: bool = True
+    """Whether commands are let in; a process that comes up opens once it knows that it may."""
+    backlogged: bool = False
+    """Whether so much waits in the outbox that no more may be added."""
+    taking: int = 0
     draining: bool = False
     connection_class: type[Connection] = Connection
     """Every connection is of this class, so that rehearsals can break each of its awaits."""
@@ -30,6 +49,23 @@ class Runtime:
     async def connect(self) -> Connection:
         """A connection beside the pool, for who holds locks on it."""
         return await db.connect(self.settings, self.service.name, self.connection_class)
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Room for one more command; raises Refused (503) where there is none, so that nobody waits long."""
+        if self.draining:
+            raise _not_now("draining", "This process is shutting down.", "Try again; another will answer.")
+        if not self.open:
+            raise _not_now("not_ready", "This process is not ready to take commands.", "See /readyz for why.")
+        if self.backlogged:
+            raise _not_now("backlogged", "More waits to be sent than may wait.", "Try again in a while.")
+        if self.taking >= self.settings.commands_at_once:
+            raise _not_now("overloaded", "More commands are running than may run.", "Try again in a while.")
+        self.taking += 1
+        try:
+            yield
+        finally:
+            self.taking -= 1
 
     def moment(self, at: datetime, cause: str, actor: Actor | None = None) -> Moment:
         return Moment(at, actor or self.system, cause, self.service.rules)

@@ -24,12 +24,20 @@ class Settings(BaseSettings):
     nats_servers: str = "nats://127.0.0.1:4222"
     nats_user: str = ""
     nats_password: SecretStr = SecretStr("")
+    nats_monitors: str = ""
+    nats_replicas: int = Field(default=1, ge=1, le=5)
     clock: Literal["wall", "manual"] = "wall"
     clock_start: str = "2026-01-05T05:00:00+00:00"
     token_key_file: Path | None = None
     token_issuer: str = "handrail-local"
     token_audience: str = "handrail"
     readers: int = Field(default=2, ge=1, le=16)
+    commands_at_once: int = Field(default=64, ge=1)
+    """Commands that one process takes at a time; further ones are answered 503 at once."""
+    command_seconds: float = Field(default=10, gt=0)
+    """Longest wait of a command for its answer."""
+    outbox_limit: int = Field(default=200_000, ge=1)
+    """Unsent events from which on no command is taken; about a day of a large network without its bus."""
     log_level: str = "INFO"
     otlp_endpoint: str = ""
 
@@ -53,3 +61,7 @@ class Settings(BaseSettings):
     @property
     def nats_urls(self) -> list[str]:
         return [s.strip() for s in self.nats_servers.split(",") if s.strip()]
+
+    @property
+    def nats_monitor_urls(self) -> list[str]:
+        return [s.strip().rstrip("/") for s in self.nats_monitors.split(",") if s.strip()]

@@ -164,7 +164,7 @@ class Unit:
             raise ValueError(f"{event.type()} is about another aggregate than the one it was recorded on")
         row.said += 1
         envelope = Envelope(
-            id=clock.new_id(),
+            id=clock.derived_id(cause.moment.at, self.service.name, *key, row.version, cause.moment.cause),
             event=event,
             at=cause.moment.at,
             recorded_at=self.recorded_at,

@@ -18,9 +18,6 @@ from services.chassis.service import Aggregate, Reaction
 from services.chassis.telemetry import MESSAGES, log, span
 from services.chassis.unit import Cause, Conflict, Unit
 
-PARKED = "parked"
-"""Stands where an aggregate's table would, in a wake that asks for another try."""
-
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 
 RETRY = (*database.TRANSIENT, Conflict)
@@ -69,17 +66,17 @@ def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str]
     )  # fmt: skip
     kind = runtime.service.language.get(name)
     if kind is None:
-        return give_up(unread, "unknown_event_type")
+        return give_up(unread, parking.UNKNOWN_EVENT)
     reaction = runtime.service.hears.get(kind)
     if reaction is None:
         return unread
     try:
         envelope = Envelope.read(headers, kind.model_validate_json(body))
     except (ValueError, KeyError, ArithmeticError):
-        return give_up(unread, "unreadable")
+        return give_up(unread, parking.UNREADABLE)
     event = envelope.event
     if not known:
-        return give_up(unread, "unreadable")
+        return give_up(unread, parking.UNREADABLE)
     if lane_of(event.aggregate_id) != lane or network != event.network_id:
         return give_up(unread, "wrong_subject")
     return Message(
@@ -108,7 +105,7 @@ def read_wake(runtime: Runtime, row: Any) -> Message:
     return Message(
         "wake", f"{row['aggregate_id']}/{what}/{at.isoformat()}", what.partition(":")[0], row["aggregate_id"],
         row["lane"], at, content, reaction, Woke(at, what), row["correlation_id"], row["traceparent"],
-        trouble="" if reaction else "unknown_wake",
+        trouble="" if reaction else parking.UNKNOWN_WAKE,
     )  # fmt: skip
 
 
@@ -216,28 +213,33 @@ async def retry_parked(runtime: Runtime, db: Connection, aggregate_id: str) -> i
     taken = 0
     for row in rows:
         m = _from_parked(runtime, row, aggregate_id)
-        if m.trouble or (m.reaction is not None and not await _try_again(runtime, db, m)):
+        failure = (m.trouble, None) if m.trouble else await _try_again(runtime, db, m)
+        if failure is not None:
+            await parking.still(db, row["id"], *failure)
             break
         await db.execute("DELETE FROM parked WHERE id = $1", row["id"])
         taken += 1
     return taken
 
 
-async def _try_again(runtime: Runtime, db: Connection, m: Message) -> bool:
-    """Whether a parked message could be handled and saved this time; if not, nothing of it stays."""
+async def _try_again(runtime: Runtime, db: Connection, m: Message) -> tuple[str, Exception | None] | None:
+    """Handle and save a parked message; if it fails again, nothing of it stays and the answer says why."""
+    if m.reaction is None:
+        return None
     unit = Unit(runtime.service, db, runtime.clock.now())
     try:
         async with db.transaction():
             await _preload(unit, [m])
-            if await _handle(unit, m, runtime.moment(m.at, m.id)) is not None:
-                return False
+            error = await _handle(unit, m, runtime.moment(m.at, m.id))
+            if error is not None:
+                return _reason(error), error
             await unit.save()
     except RETRY:
         raise
     except Exception as error:
         log().warning("still_cannot_be_saved", error=type(error).__name__)
-        return False
-    return True
+        return "cannot_be_saved", error
+    return None
 
 
 def _from_parked(runtime: Runtime, row: Any, aggregate_id: str) -> Message:

@@ -46,7 +46,7 @@ async def test_nothing_else_is_logged_with_content_either(
     telemetry.configure_logs("toy", "DEBUG")
     lab.start()
     await lab.runtime.bus.client.publish(
-        "handrail.net.3.toy.ticked.v1", b'{"note": "Winterbottom"}', headers={"ce-type": "toy.ticked.v1"}
+        "handrail.net.3.other.ticked.v1", b'{"note": "Winterbottom"}', headers={"ce-type": "toy.ticked.v1"}
     )
     for _ in range(3):
         await lab.take(Tick("net", "s1", "poison"), "c1")

@@ -208,7 +208,7 @@ def test_everything_is_denied_that_no_policy_of_a_service_allows(resources: list
         assert sum(selects(labels, spec["podSelector"]) for labels in pods) == 1, name
         assert all(rule.get("from") for rule in spec["ingress"]), name
         assert all(rule.get("to") for rule in spec["egress"]), name
-        assert {p["port"] for rule in spec["egress"] for p in rule["ports"]} == {53, 4222, 4318, 5432}
+        assert {p["port"] for rule in spec["egress"] for p in rule["ports"]} == {53, 4222, 4318, 5432, 8222}
         assert {p["port"] for rule in spec["ingress"] for p in rule["ports"]} == {"http"}
 
 

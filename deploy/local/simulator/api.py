@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
+from deploy.local.proof.ledger import Answered, Ledger
 from deploy.local.trouble import Trouble
 from deploy.local.wire import Away, Wire
 
@@ -47,11 +48,13 @@ class Api:
         tokens: Mapping[str, str],
         seed: int,
         touch: Callable[[str], None] = lambda _: None,
+        ledger: Ledger | None = None,
     ) -> None:
         self._wire = Wire(urls)
         self._headers = {role: {"Authorization": f"Bearer {token}"} for role, token in tokens.items()}
         self._seed = seed
         self._touch = touch
+        self._ledger = ledger
         self.refusals: Counter[str] = Counter()
         self.refused_steps: Counter[str] = Counter()
         self.calls = 0
@@ -156,6 +159,11 @@ class Api:
             pause = min(pause * 2, 0.5)
         if reply.status == 401:
             raise Trouble(f"{service} does not accept the simulator's token.", code="token")
+        if step is not None and self._ledger is not None:
+            key = asked["Idempotency-Key"]
+            self._ledger.keep(
+                Answered(service, method, path, role, key, asked, request, reply.status, reply.body)
+            )
         return reply
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 from deploy.local.network import Network
+from deploy.local.proof.ledger import Ledger
 from deploy.local.simulator.api import Api
 from deploy.local.simulator.roll_call import Meeting
 from deploy.local.simulator.scene import Scene, make_sites, next_workday
@@ -82,7 +83,12 @@ class Lived:
     questions: int = 0
 
 
-async def live(network: Network, script: Script, tell: Callable[[Tick], None] = lambda _: None) -> Lived:
+async def live(
+    network: Network,
+    script: Script,
+    tell: Callable[[Tick], None] = lambda _: None,
+    ledger: Ledger | None = None,
+) -> Lived:
     """Live through the whole script on a running stack under the manual clock."""
     sites = make_sites(script.sites)
     names = [site.id for site in sites]
@@ -90,7 +96,7 @@ async def live(network: Network, script: Script, tell: Callable[[Tick], None] = 
     tokens = {role: network.token(role=role, network=NETWORK, sites=names) for role in ROLES}
     async with (
         Timekeeper(urls, tokens["operator"], exact=script.exact, alone=True) as keeper,
-        Api(urls, tokens, script.seed, keeper.touch) as api,
+        Api(urls, tokens, script.seed, keeper.touch, ledger) as api,
     ):
         if await keeper.now() > BEGINS_AT:
             raise Trouble(

@@ -1,0 +1,217 @@
+"""A fault run: a real life on the real stack, two hands that break things, and the proof at the end."""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from deploy.local import disks, stream
+from deploy.local.audit_cli import audit_network
+from deploy.local.faults.breaking import Breaker, no_faketime
+from deploy.local.faults.schedule import HANDS, KINDS, Cast, Fault, schedule
+from deploy.local.processes import Stack
+from deploy.local.proof import Ledger, Proof, prove
+from deploy.local.secrets import SERVICES
+from deploy.local.simulator.life import BEGINS_AT, NETWORK, Script, live
+from deploy.local.simulator.scene import make_sites
+from deploy.local.timekeeper import Timekeeper
+from deploy.local.trouble import Trouble
+
+DISK_MIB = 768
+PATIENCE = 180.0
+_PATIENTS_A_WEEK = 3
+_LONGEST_WEEKS = 520
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run."""
+
+    seed: int = 1
+    minutes: float = 1.0
+    kinds: tuple[str, ...] = KINDS
+    nodes: Literal[1, 3] = 1
+
+    def check(self) -> None:
+        """Raises Trouble on what cannot be run."""
+        unknown = sorted(set(self.kinds) - set(KINDS))
+        if unknown:
+            raise Trouble(
+                f"There is no fault {unknown[0]!r}.",
+                f"Known: {', '.join(KINDS)}.",
+                code="invalid",
+                exit_code=2,
+            )
+        if not 0.05 <= self.minutes <= 24 * 60:
+            raise Trouble("--minutes must lie between 0.05 and 1440.", code="invalid", exit_code=2)
+        if self.nodes not in (1, 3):
+            raise Trouble("--nodes is 1 or 3.", code="invalid", exit_code=2)
+
+
+@dataclass(slots=True)
+class Result:
+    """What was done and what was found."""
+
+    order: Order
+    faults: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
+    mended: list[str] = field(default_factory=list)
+    proof: Proof = field(default_factory=Proof)
+    seconds: float = 0.0
+    trouble: str = ""
+    """Why the network did not come to rest; then nothing could be proved."""
+
+    @property
+    def clean(self) -> bool:
+        return not self.trouble and self.proof.clean
+
+    def document(self) -> dict[str, Any]:
+        found = self.proof
+        return {
+            "seed": self.order.seed,
+            "minutes": self.order.minutes,
+            "nodes": self.order.nodes,
+            "clean": self.clean,
+            "faults": sum(self.faults.values()),
+            "by_kind": self.faults,
+            "left_out": self.left_out,
+            "events": found.events,
+            "deliveries": found.deliveries,
+            "commands": found.commands,
+            "asked_again": found.asked_again,
+            **found.counts(),
+            "details": found.details,
+            "mended": self.mended,
+            "trouble": self.trouble,
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def possible(kinds: Collection[str], nodes: int) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The faults that can be made here, and why the others cannot."""
+    why: dict[str, Callable[[], str]] = {
+        "power": disks.possible,
+        "disk-full": disks.possible,
+        "skew": no_faketime,
+        "bit-flip": lambda: "" if nodes == 3 else "one node has no other copy (--nodes 3)",
+    }
+    left_out = {kind: reason for kind in kinds if kind in why and (reason := why[kind]())}
+    return tuple(kind for kind in KINDS if kind in kinds and kind not in left_out), left_out
+
+
+def run(order: Order, say: Callable[[str], None] = lambda _: None) -> Result:
+    """Run to the end; takes the time of the order and about a minute for the rest."""
+    order.check()
+    began = time.monotonic()
+    kinds, left_out = possible(order.kinds, order.nodes)
+    result = Result(order, left_out=left_out)
+    for kind, reason in left_out.items():
+        say(f"left out: {kind} ({reason})")
+    with ExitStack() as until_done:
+        made = until_done.enter_context(_disks(kinds, order.nodes))
+        stack = Stack.temporary(
+            clock="manual",
+            nodes=order.nodes,
+            links=bool({"partition", "slow"} & set(kinds)),
+            places={name: disk.path for name, disk in made.items()},
+            env={"HANDRAIL_CLOCK_START": BEGINS_AT.isoformat(), "HANDRAIL_LOG_LEVEL": "WARNING"},
+            say=say,
+        )
+        until_done.enter_context(stack)
+        breaker = Breaker(stack, made)
+        try:
+            asyncio.run(_run(stack, order, kinds, breaker, result, say))
+        except Trouble as trouble:
+            result.trouble = trouble.sentence
+        result.faults = dict(sorted(breaker.done.items()))
+    result.seconds = time.monotonic() - began
+    return result
+
+
+@contextlib.contextmanager
+def _disks(kinds: Collection[str], nodes: int) -> Iterator[dict[str, disks.Disk]]:
+    if not {"power", "disk-full"} & set(kinds):
+        yield {}
+        return
+    names = ("postgres", *(("nats",) if nodes == 1 else tuple(f"nats-{n}" for n in range(1, nodes + 1))))
+    with disks.temporary(*names, mib=DISK_MIB) as made:
+        yield made
+
+
+async def _run(
+    stack: Stack,
+    order: Order,
+    kinds: Collection[str],
+    breaker: Breaker,
+    result: Result,
+    say: Callable[[str], None],
+) -> None:
+    ledger = Ledger()
+    seconds = order.minutes * 60
+    cast = Cast(stack.services, stack.nats_names)
+    over = threading.Event()
+    say(f"seed {order.seed}: breaking {', '.join(kinds)} for {order.minutes:g} min")
+    load = asyncio.create_task(live(stack, _script(order), ledger=ledger))
+    supervisor = asyncio.create_task(asyncio.to_thread(stack.supervise, over))
+    hands = [
+        asyncio.create_task(_break(breaker, schedule(order.seed, seconds, kinds, cast, hand), seconds, say))
+        for hand in HANDS
+    ]
+    try:
+        await asyncio.wait({load}, timeout=seconds)
+        await asyncio.gather(*hands)
+    finally:
+        over.set()
+        load.cancel()
+        ended = await asyncio.gather(load, supervisor, return_exceptions=True)
+    if isinstance(ended[0], Exception):
+        raise Trouble(f"The life ended early: {ended[0]}", code="load")
+    say("mending and coming to rest")
+    await asyncio.to_thread(breaker.mend_all)
+    await _mend_replicas(stack, breaker, result)
+    await _rest(stack)
+    result.proof = await prove(stack, ledger)
+
+
+def _script(order: Order) -> Script:
+    """A life that lasts longer than the run."""
+    weeks = min(_LONGEST_WEEKS, max(20, int(order.minutes * 40)))
+    return Script(sites=3, patients=_PATIENTS_A_WEEK * weeks, weeks=weeks, seed=order.seed, warm_up_weeks=0)
+
+
+async def _break(breaker: Breaker, faults: list[Fault], seconds: float, say: Callable[[str], None]) -> None:
+    """One hand's faults one after the other, none before its time, until the run is over."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for fault in faults:
+        await asyncio.sleep(began + fault.at - loop.time())
+        if loop.time() - began > seconds:
+            return
+        say(f"{loop.time() - began:6.1f} s  {fault.kind} {fault.target} {fault.seconds:g}")
+        await asyncio.to_thread(breaker.inflict, fault)
+
+
+async def _mend_replicas(stack: Stack, breaker: Breaker, result: Result) -> None:
+    """As the auditor of a cluster does every few minutes, without an operator."""
+    if len(stack.nats_names) > 1 and breaker.flipped:
+        report = await audit_network(stack, mend=True)
+        result.mended = report.deeds
+        if not report.ok:
+            raise Trouble(f"The replicas were not mended: {'; '.join(report.lines())}", code="replicas")
+
+
+async def _rest(stack: Stack) -> None:
+    """Until every service has read all, nothing is due and all copies of the stream are equal."""
+    urls = {name: stack.url(name) for name in SERVICES}
+    sites = [site.id for site in make_sites(3)]
+    token = stack.token(role="operator", network=NETWORK, sites=sites)
+    async with Timekeeper(urls, token, patience=PATIENCE) as keeper:
+        await keeper.advance(await keeper.now())
+        await keeper.quiet()
+    async with asyncio.timeout(PATIENCE):
+        while not await asyncio.to_thread(stream.level, stack):
+            await asyncio.sleep(0.5)

@@ -1,0 +1,234 @@
+"""Reads the copy of the stream that one node holds, and no other.
+
+A consumer with one replica is served by one node from its own disk, and the server checks every record
+that it loads: what that node can no longer read is skipped without a word, and shows here as missing.
+"""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import unquote
+
+import nats.errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from contracts.subjects import STREAM
+
+PULL = 5000
+_ID = re.compile(rb"\r\nce-id: *([^\r]+)\r\n", re.IGNORECASE)
+_TRIES = 60
+_SILENCE = 10
+_IDLE = 30_000_000_000
+
+
+class Unreadable(Exception):
+    """A node cannot be read, or JetStream gives no answer; says nothing about what the node holds."""
+
+
+class Refused(Unreadable):
+    """JetStream said no, and why."""
+
+    def __init__(self, subject: str, error: dict[str, Any]) -> None:
+        super().__init__(f"{subject}: {error.get('description')}")
+        self.code = error.get("err_code")
+
+
+class Reader(Client):
+    """Takes from the headers of an event its id only, many times as fast."""
+
+    async def _process_headers(self, headers: bytes) -> dict[str, str] | None:
+        found = _ID.search(headers) if headers else None
+        if found is not None:
+            return {"ce-id": unquote(found[1].decode())}
+        return await super()._process_headers(headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A node that is meant to hold the stream, as the leader sees it."""
+
+    name: str
+    leader: bool
+    level: bool
+    """Online and up with the leader."""
+
+
+@dataclass(slots=True)
+class Copy:
+    """What one node gave when it was asked for everything up to `last`."""
+
+    node: str
+    last: int
+    read: int = 0
+    missing: list[tuple[int, int]] = field(default_factory=list)
+    fingerprint: int = 0
+    """The same for equal ids at equal places, in whatever order they were read."""
+    ids: set[str] | None = None
+
+    def take(self, seq: int, id: str) -> None:
+        self.read += 1
+        digest = blake2b(f"{seq} {id}".encode(), digest_size=8).digest()
+        self.fingerprint = (self.fingerprint + int.from_bytes(digest)) % 2**64
+        if self.ids is not None:
+            self.ids.add(id)
+
+    @property
+    def lacks(self) -> int:
+        return self.last - self.read
+
+    @property
+    def only_the_end_is_missing(self) -> bool:
+        return len(self.missing) == 1 and self.missing[0][1] == self.last
+
+
+async def ask(client: Client, subject: str, **body: Any) -> dict[str, Any]:
+    """One request to JetStream. Raises Unreadable if it is refused or not answered."""
+    try:
+        message = await client.request(f"$JS.API.{subject}", json.dumps(body).encode(), timeout=10)
+    except nats.errors.Error as error:
+        raise Unreadable(f"{subject}: {type(error).__name__}") from error
+    answer: dict[str, Any] = json.loads(message.data)
+    if "error" in answer:
+        raise Refused(subject, answer["error"])
+    return answer
+
+
+def peers(info: dict[str, Any], alone: str = "") -> list[Peer]:
+    """Who holds the stream by its leader's account, leader first; a server without a cluster is `alone`."""
+    cluster = info.get("cluster") or {}
+    leader = cluster.get("leader") or ("" if cluster else alone)
+    found = [Peer(leader, leader=True, level=True)] if leader else []
+    return found + [
+        Peer(
+            replica["name"],
+            leader=False,
+            level=bool(replica["current"]) and not replica.get("offline") and not replica.get("lag"),
+        )
+        for replica in cluster.get("replicas") or []
+    ]
+
+
+async def read(client: Client, node: str, last: int, *, collect: bool = False) -> Copy:
+    """Ask one node for every event up to `last`, and twice for what it did not give."""
+    copy = Copy(node, last, ids=set() if collect else None)
+    if last:
+        copy.missing = await _read(client, copy, [(1, last)])
+    if copy.missing:
+        # What was in flight arrives meanwhile; what cannot be read stays away.
+        await asyncio.sleep(1)
+        copy.missing = await _read(client, copy, copy.missing)
+    return copy
+
+
+async def _read(client: Client, copy: Copy, wanted: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Take what is wanted, in order; returns what did not come."""
+    consumer = await _place(client, copy.node, wanted[0][0])
+    reading = _Reading(client, copy, wanted, consumer)
+    subscription = await client.subscribe(
+        reading.inbox, cb=reading.hear, pending_msgs_limit=-1, pending_bytes_limit=-1
+    )
+    try:
+        await reading.to_the_end()
+    except nats.errors.Error as error:
+        raise Unreadable(f"{copy.node}: {type(error).__name__}") from error
+    finally:
+        await subscription.unsubscribe()
+        await client.publish(f"$JS.API.CONSUMER.DELETE.{STREAM}.{consumer}", b"")
+    return list(_without(wanted, reading.got))
+
+
+class _Reading:
+    """Pulls from one consumer until it has come to the end of what is wanted, or no more is given."""
+
+    def __init__(self, client: Client, copy: Copy, wanted: list[tuple[int, int]], consumer: str) -> None:
+        self.client = client
+        self.copy = copy
+        self.end = wanted[-1][1]
+        self.got: list[int] = []
+        self.inbox = client.new_inbox()
+        self._ranges = iter(wanted)
+        self._low, self._high = next(self._ranges)
+        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{consumer}"
+        self._credit = 0
+        self._done = asyncio.Event()
+
+    async def to_the_end(self) -> None:
+        before = -1
+        await self._pull()
+        while not self._done.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._done.wait(), _SILENCE)
+            if not self._done.is_set() and len(self.got) == before:
+                raise Unreadable(f"{self.copy.node} has stopped giving events")
+            before = len(self.got)
+
+    async def hear(self, message: Msg) -> None:
+        headers = message.headers or {}
+        if self._done.is_set():
+            return
+        if "Status" in headers:
+            self._done.set()
+            return
+        seq = _sequence(message.reply)
+        while self._high < seq <= self.end:
+            self._low, self._high = next(self._ranges)
+        if self._low <= seq <= self._high:
+            self.copy.take(seq, headers.get("ce-id", ""))
+            self.got.append(seq)
+        self._credit -= 1
+        if seq >= self.end:
+            self._done.set()
+        elif not self._credit:
+            await self._pull()
+
+    async def _pull(self) -> None:
+        self._credit = PULL
+        request = {"batch": PULL, "no_wait": True}
+        await self.client.publish(self._subject, json.dumps(request).encode(), reply=self.inbox)
+
+
+async def _place(client: Client, node: str, first: int) -> str:
+    """A consumer that this node serves: the server chooses by lot, and says whom the lot has fallen on."""
+    config = {
+        "deliver_policy": "by_start_sequence",
+        "opt_start_seq": first,
+        "ack_policy": "none",
+        "headers_only": True,
+        "mem_storage": True,
+        "num_replicas": 1,
+        "inactive_threshold": _IDLE,
+    }
+    for _ in range(_TRIES):
+        made = await ask(client, f"CONSUMER.CREATE.{STREAM}", stream_name=STREAM, config=config)
+        name: str = made["name"]
+        cluster = made.get("cluster")
+        if cluster is None or cluster.get("leader") == node:
+            return name
+        await ask(client, f"CONSUMER.DELETE.{STREAM}.{name}")
+    raise Unreadable(f"{node} was given no consumer in {_TRIES} tries")
+
+
+def _sequence(reply: str) -> int:
+    parts = reply.split(".")
+    return int(parts[5] if len(parts) == 9 else parts[7])
+
+
+def _without(wanted: Iterable[tuple[int, int]], got: list[int]) -> Iterable[tuple[int, int]]:
+    """The ranges that are left of the wanted ones, both ascending."""
+    seen = iter(got)
+    seq = next(seen, None)
+    for low, high in wanted:
+        start = low
+        while seq is not None and seq <= high:
+            if seq > start:
+                yield start, seq - 1
+            start = seq + 1
+            seq = next(seen, None)
+        if start <= high:
+            yield start, high

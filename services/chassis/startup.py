@@ -1,0 +1,118 @@
+"""Coming up: nothing is read, said or taken before everything it rests on is there, safe and understood."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
+
+from contracts.subjects import LANES
+from services.chassis import db, tail
+from services.chassis.bus import BusDown, BusError
+from services.chassis.health import resume_clock
+from services.chassis.lanes import Reader
+from services.chassis.relay import Relay
+from services.chassis.runtime import Runtime
+from services.chassis.selfcheck import unsafe
+from services.chassis.telemetry import log
+
+Components: TypeAlias = dict[str, list[tuple[str, str]]]
+Start: TypeAlias = Callable[[Coroutine[Any, Any, None]], None]
+
+LOOK_SECONDS = 0.25
+WATCH_SECONDS = 1.0
+CHECK_SECONDS = 60.0
+_AWAY = (*db.TRANSIENT, BusDown, BusError)
+_BACKLOG = "SELECT count(*) FROM (SELECT FROM outbox WHERE sent_at IS NULL LIMIT $1) AS waiting"
+
+
+async def come_up(runtime: Runtime, components: Components, start: Start) -> None:
+    """Look until all is sound, then start the relay and the readers, let commands in, and keep watch.
+
+    Where only the bus is away commands are let in, for they need nothing but Postgres; whether the
+    database is older than the bus is asked as soon as that answers, before anything is published.
+    """
+    await _until(_database_stands, runtime, components)
+    await resume_clock(runtime)
+    await _until(_all_is_safe, runtime, components)
+    start(Relay(runtime).run())
+    for number in range(runtime.settings.readers):
+        start(Reader(runtime, number).run())
+    await _until(_bus_is_no_further, runtime, components)
+    await _keep_watch(runtime)
+
+
+Look: TypeAlias = Callable[[Runtime, Components], Coroutine[Any, Any, bool]]
+
+
+async def _until(look: Look, runtime: Runtime, components: Components) -> None:
+    """Look again until it holds; whoever is away is waited for."""
+    while True:
+        try:
+            if await look(runtime, components):
+                return
+        except _AWAY as error:
+            log().warning("waiting", step=look.__name__.strip("_"), error=type(error).__name__)
+        except Exception as error:
+            log().error("start_failed", step=look.__name__.strip("_"), error=type(error).__name__)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+async def _database_stands(runtime: Runtime, components: Components) -> bool:
+    async with runtime.pool.acquire() as connection:
+        return not await db.pending(connection, components)
+
+
+async def _all_is_safe(runtime: Runtime, _: Components) -> bool:
+    try:
+        await check(runtime)
+    except (BusDown, BusError):
+        runtime.open = True
+        raise
+    runtime.open = not runtime.unsafe
+    return runtime.open
+
+
+async def check(runtime: Runtime) -> None:
+    """See anew what is unsafe; says so in the log when it changes."""
+    connection = await runtime.connect()
+    try:
+        found = await unsafe(runtime.settings, runtime.service, connection, runtime.bus)
+    finally:
+        connection.terminate()
+    if found != runtime.unsafe:
+        for each in found:
+            log().error("unsafe", name=each.name, sentence=each.sentence, cure=each.cure)
+        runtime.unsafe = found
+
+
+async def _bus_is_no_further(runtime: Runtime, _: Components) -> bool:
+    """Whether the database knows everything that the stream holds of this service."""
+    bus, service = runtime.bus, runtime.service.name
+    async with runtime.pool.acquire() as connection:
+        try:
+            await tail.settle(connection, bus, service, await bus.identity(), range(LANES))
+        except tail.StreamTrouble as trouble:
+            runtime.trouble = trouble
+            runtime.open = False
+            return False
+    runtime.trouble = None
+    runtime.open = True
+    return True
+
+
+async def _keep_watch(runtime: Runtime) -> None:
+    """Bound what waits, and look for what became unsafe since."""
+    loop = asyncio.get_running_loop()
+    check_at = loop.time() + CHECK_SECONDS
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        try:
+            limit = runtime.settings.outbox_limit
+            async with runtime.pool.acquire() as connection:
+                runtime.backlogged = await connection.fetchval(_BACKLOG, limit) >= limit
+            if loop.time() >= check_at:
+                check_at = loop.time() + CHECK_SECONDS
+                await check(runtime)
+        except _AWAY as error:
+            log().debug("watch_waits", error=type(error).__name__)
+        except Exception as error:
+            log().error("watch_failed", error=type(error).__name__)

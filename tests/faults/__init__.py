@@ -1,0 +1,1 @@
+"""Rehearsed faults: what may break, and the proof that nothing was lost or doubled."""

@@ -1,0 +1,18 @@
+"""The short set of every change: histories of fixed seeds, those that once failed, and what they covered."""
+
+from deploy.local.processes import Stack
+from tests.faults.histories.run import Regression, run, tell
+
+CI_SEEDS = range(120)
+REGRESSIONS: tuple[Regression, ...] = ()
+"""Histories that failed once, and why."""
+
+
+async def test_histories_under_faults_lose_and_double_nothing_and_every_fault_struck_everywhere(
+    servers: Stack,
+) -> None:
+    tally = await run(servers, [*REGRESSIONS, *CI_SEEDS], complete=True)
+
+    assert not tally.failures, "\n".join(map(tell, tally.failures))
+    assert not tally.unknown, f"operations without an entry in the catalogue: {tally.unknown}"
+    assert not tally.missed, f"faults that struck nowhere: {tally.missed}"
