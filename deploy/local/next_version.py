@@ -34,20 +34,6 @@ for name, password in json.loads(os.environ.pop("OWNERS")).items():
     os.environ |= {"HANDRAIL_PG_USER": f"{name}_owner", "HANDRAIL_PG_PASSWORD": password}
     asyncio.run(migrate(import_module(f"services.{name}.app").service, Settings()))
 """
-_REFOLD = """
-import asyncio, json, sys
-from importlib import import_module
-from services.chassis.db import connect
-from services.chassis.refold import refold
-from services.chassis.settings import Settings
-async def main(name):
-    connection = await connect(Settings(), name)
-    try:
-        return await refold(connection, import_module(f"services.{name}.app").service)
-    finally:
-        await connection.close()
-print(json.dumps(asyncio.run(main(sys.argv[1]))))
-"""
 _RIGHTS = """
 import json, sys
 from contracts.catalogue import events_of
@@ -97,8 +83,9 @@ def bring_schema(stack: Stack, tree: Path, services: Iterable[str] = SERVICES) -
 def fold_again(stack: Stack, tree: Path, name: str) -> dict[str, int]:
     """Fold the states of a service again with the code of a tree; returns how many were mended and left."""
     environment = stack.service_environment(name) | {"PYTHONPATH": str(tree)}
-    answer: dict[str, int] = json.loads(_python(["-c", _REFOLD, name], environment, "States"))
-    return answer
+    answer = _python(["-m", f"services.{name}.app", "refold"], environment, "States")
+    found: dict[str, int] = json.loads(answer)
+    return found
 
 
 def grant(stack: Stack, tree: Path) -> None:

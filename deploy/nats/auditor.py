@@ -22,6 +22,8 @@ from deploy.nats.counters import Counters, counters_of
 from deploy.nats.replicas import Copy, Peer, Reader, Refused, Unreadable, ask, peers, read
 
 PATIENCE = 240
+FORGET = 11
+"""Seconds after which a node no longer gives from memory what it was asked for before."""
 _NO_SPARE = 10075
 
 
@@ -182,18 +184,32 @@ async def _mend(client: Client, found: Report, record: Record | None) -> list[st
     if waiting:
         # A mend needs every vote that is left.
         return [f"nothing mended: waiting for {', '.join(waiting)}"] if found.nodes("damaged") else []
-    whole = found.nodes("whole")
-    if not whole:
-        return [await _refill(client, found, record, anew=True)]
     deeds = []
     damaged = found.nodes("damaged")
     if damaged or len(found.replicas) != found.wanted:
-        await _replace(client, whole[0], damaged, found.wanted)
-        deeds = [f"{node} got a fresh copy from {whole[0]}" for node in damaged]
+        whole = await _whole_on_disk(client, found)
+        if whole is None:
+            return [await _refill(client, found, record, anew=True)]
+        await _replace(client, whole, damaged, found)
+        deeds = [f"{node} got a fresh copy from {whole}" for node in damaged]
         deeds = deeds or [f"{found.wanted} replicas again instead of {len(found.replicas)}"]
     if found.lost:
         deeds.append(await _refill(client, found, record, anew=False))
     return deeds
+
+
+async def _whole_on_disk(client: Client, found: Report) -> str | None:
+    """A replica to copy from: read once more, so that it was not whole in memory only.
+
+    A leader breaks off copying at its first rotten record, and then calls the others current.
+    """
+    nodes = found.nodes("whole")
+    if nodes:
+        await asyncio.sleep(FORGET)
+    for node in nodes:
+        if not (await read(client, node, found.events)).missing:
+            return node
+    return None
 
 
 async def _refill(client: Client, found: Report, record: Record | None, *, anew: bool) -> str:
@@ -212,7 +228,7 @@ async def _refill(client: Client, found: Report, record: Record | None, *, anew:
     return f"{why}: refilled from the outboxes"
 
 
-async def _replace(client: Client, whole: str, damaged: Sequence[str], wanted: int) -> None:
+async def _replace(client: Client, whole: str, damaged: Sequence[str], found: Report) -> None:
     """Give each damaged node a fresh copy; at no moment is an acknowledged write on fewer than two nodes.
 
     Without a spare node a peer cannot be replaced: with one replica less, there is one.
@@ -222,11 +238,19 @@ async def _replace(client: Client, whole: str, damaged: Sequence[str], wanted: i
         if node not in await _members(client):
             continue
         if not await _remove(client, node):
-            await _scale(client, whole, wanted - 1)
+            await _scale(client, whole, found.wanted - 1)
             if node in await _members(client) and not await _remove(client, node):
                 raise Unreadable(f"{node} cannot be replaced")
         await _settled(client, whole, without=node)
-    await _scale(client, whole, wanted)
+        await _check_copies(client, [whole, *damaged], found.events)
+    await _scale(client, whole, found.wanted)
+
+
+async def _check_copies(client: Client, known: Sequence[str], last: int) -> None:
+    """Stop before the next replica is given up if the one that has just been made is not whole."""
+    for node in await _members(client):
+        if node not in known and (await read(client, node, last)).missing:
+            raise Unreadable(f"{node} did not get a whole copy")
 
 
 async def _members(client: Client) -> list[str]:

@@ -94,8 +94,9 @@ def _is_known(service: Service, reason: str, name: str) -> bool:
 
 
 def _where(error: BaseException | None) -> str:
-    """The lines of code that failed, without the exception's own words."""
+    """The lines of our own code that failed, without the exception's own words."""
     if error is None:
         return ""
     frames = traceback.extract_tb(error.__traceback__)
-    return "\n".join(f"{f.filename.rpartition('/services/')[2]}:{f.lineno} {f.name}" for f in frames[-8:])
+    ours = [f for f in frames if "/services/" in f.filename]
+    return "\n".join(f"{f.filename.rpartition('/services/')[2]}:{f.lineno} {f.name}" for f in ours[-8:])

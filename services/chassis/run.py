@@ -19,6 +19,7 @@ from services.chassis import commands, db, health, http, telemetry
 from services.chassis.auth import Gate
 from services.chassis.bus import Bus
 from services.chassis.clock import Clock, ManualClock, WallClock
+from services.chassis.refold import refold
 from services.chassis.runtime import Runtime
 from services.chassis.service import Service
 from services.chassis.settings import Settings
@@ -140,6 +141,15 @@ async def migrate(service: Service, settings: Settings) -> list[str]:
         await connection.close()
 
 
+async def fold_again(service: Service, settings: Settings) -> dict[str, int]:
+    """Fold every state again from its journal; how many were mended and how many could not be."""
+    connection = await db.connect(settings, service.name)
+    try:
+        return await refold(connection, service)
+    finally:
+        await connection.close()
+
+
 async def serve(service: Service, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then let what runs come to its end."""
     config = uvicorn.Config(
@@ -161,7 +171,7 @@ async def serve(service: Service, settings: Settings) -> None:
 
 
 def main(service: Service) -> None:
-    """`python -m services.<name>.app [serve|migrate]`."""
+    """`python -m services.<name>.app [serve|migrate|refold]`."""
     settings = Settings()
     telemetry.configure_logs(service.name, settings.log_level)
     telemetry.configure_traces(service.name, settings.otlp_endpoint)
@@ -170,6 +180,9 @@ def main(service: Service) -> None:
             asyncio.run(migrate(service, settings))
         except db.MigrationError as error:
             sys.exit(f"handrail: {error}")
+        return
+    if sys.argv[1:] == ["refold"]:
+        sys.stdout.write(json.dumps(asyncio.run(fold_again(service, settings))) + "\n")
         return
     import uvloop
 

@@ -20,6 +20,8 @@ from services.chassis.unit import Cause, Conflict, Unit
 
 _ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 
+_TAKEN = "UPDATE inbox SET received_at = $2 WHERE event_id = $1"
+
 RETRY = (*database.TRANSIENT, Conflict)
 
 
@@ -234,6 +236,8 @@ async def _try_again(runtime: Runtime, db: Connection, m: Message) -> tuple[str,
             if error is not None:
                 return _reason(error), error
             await unit.save()
+            # The inbox says when it was taken, in the transaction of its effect.
+            await db.execute(_TAKEN, m.id, unit.recorded_at)
     except RETRY:
         raise
     except Exception as error:

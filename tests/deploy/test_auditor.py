@@ -276,8 +276,9 @@ async def test_flipped_bits_are_found_though_every_counter_is_perfect(
 
 @pytest.mark.slow
 async def test_a_truncated_leader_and_a_rotten_follower_are_both_replaced(
-    client: Client, nodes: Nodes, outboxes: Outboxes
+    client: Client, nodes: Nodes, outboxes: Outboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(auditor, "FORGET", 0)
     leader, follower, good = await leader_first(client, nodes)
     halve(nodes.oldest_block(leader))
     flip_bits(nodes.oldest_block(follower))
@@ -296,17 +297,21 @@ async def test_a_truncated_leader_and_a_rotten_follower_are_both_replaced(
 
 @pytest.mark.slow
 async def test_what_every_replica_has_lost_comes_back_from_the_outboxes(
-    client: Client, nodes: Nodes, outboxes: Outboxes
+    client: Client, nodes: Nodes, outboxes: Outboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for seed, name in enumerate(nodes.names):
         flip_bits(nodes.oldest_block(name), seed=seed)
     await until_read_from_disk()
 
     without = await run(client, nodes, mend=True)
+    monkeypatch.setattr(auditor, "FORGET", 0)
+    deceived = replace(without, replicas=[replace(r, state="whole") for r in without.replicas[:2]])
+    refused = await auditor._mend(client, deceived, None)
     mended = await run(client, nodes, outboxes, mend=True)
 
     assert without.nodes("damaged") == [r.node for r in without.replicas]
     assert without.deeds == ["nothing mended: no replica is whole; run `handrail rebuild`"]
+    assert refused == without.deeds
     assert outboxes.refilled == [True]
     assert mended.ok, mended
 

@@ -48,6 +48,8 @@ class Plan:
     readers: tuple[int, int]
     callers: list[list[Order]]
     pauses: list[float]
+    late: float
+    """How long after the first process the second comes, and takes over half of the lanes."""
     faults: tuple[Fault, ...]
     expected: Expected
 
@@ -85,6 +87,7 @@ def plan(seed: int, world: World, faults: tuple[Fault, ...] | None = None) -> Pl
         readers=lots.choice(((1, 1), (1, 2), (2, 1))),
         callers=[opening, *callers],
         pauses=[lots.choice((0, 0, 0.002, 0.01, 0.04)) for _ in range(40)],
+        late=lots.choice((0, 0.1, 0.3)),
         faults=draw_faults(seed) if faults is None else faults,
         expected=expected,
     )
@@ -161,14 +164,16 @@ class History:
         self.outcome.crashes = sum(slot.crashes for slot in self.slots)
 
     async def _live(self) -> None:
-        for slot in self.slots:
-            slot.open()
+        for n, slot in enumerate(self.slots):
+            slot.open(self.plan.late * n)
         opening, *others = self.plan.callers
         await asyncio.gather(*(self._call([order], n) for n, order in enumerate(opening)))
         self.stage = "commands"
         half = asyncio.create_task(self._advance_soon())
         await asyncio.gather(*(self._call(orders, n) for n, orders in enumerate(others)), half)
         self.stage = "late wakes"
+        while not all(slot.runtime for slot in self.slots):
+            await asyncio.sleep(0.02)
         await self._advance(timedelta(hours=2))
         await self._rest(PEACE_SECONDS / 4, "the faults")
         self.script.healed = True

@@ -103,6 +103,8 @@ class Process:
                 self._bus.abandon()
         if self._pool is not None:
             self._pool.terminate()
+        for connection in self.connections:
+            connection.terminate()
 
 
 @dataclass
@@ -117,15 +119,16 @@ class Slot:
     closing: bool = False
     _keeper: asyncio.Task[None] | None = field(default=None)
 
-    def open(self) -> None:
-        self._keeper = asyncio.create_task(self._keep())
+    def open(self, after: float) -> None:
+        self._keeper = asyncio.create_task(self._keep(after))
 
     @property
     def runtime(self) -> Runtime | None:
         """What a caller reaches here; None while nobody is at home."""
         return self.process.runtime if self.process is not None else None
 
-    async def _keep(self) -> None:
+    async def _keep(self, after: float) -> None:
+        await asyncio.sleep(after)
         while not self.closing:
             self.process = process = Process(self.world, self.script, self.readers)
             try:

@@ -66,7 +66,11 @@ def every_combination() -> list[tuple[Place, Kind]]:
 
 COMBINATIONS = every_combination()
 AIMED = 1_000_000
-OPENERS: dict[Place, list[tuple[Place, Kind]]] = {("write", "rollback"): [(("write", "command"), "hang")]}
+OPENERS: dict[Place, tuple[Fault, ...]] = {
+    ("write", "rollback"): tuple(
+        Fault("write", "command", nth, "hang", "after", 0, sever=False, pause=0) for nth in range(1, 9)
+    ),
+}
 """What must go wrong before an operation is done at all."""
 
 
@@ -80,10 +84,8 @@ def draw_faults(seed: int) -> tuple[Fault, ...]:
         return ()
     place, kind = COMBINATIONS[seed % len(COMBINATIONS)]
     if seed >= AIMED:
-        openers = [
-            replace(aim_at(*aim, lots), nth=nth) for aim in OPENERS.get(place, ()) for nth in range(1, 9)
-        ]
-        return (*openers, replace(aim_at(place, kind, lots), nth=lots.randint(1, 2)))
+        aimed = replace(aim_at(place, kind, lots), nth=lots.randint(1, 2))
+        return (*OPENERS.get(place, ()), aimed)
     others = [lots.choice(COMBINATIONS) for _ in range(lots.randint(0, 3))]
     return tuple(aim_at(*aim, lots) for aim in [(place, kind), *others])
 
