@@ -23,7 +23,7 @@ from deploy.nats.replicas import Copy, Peer, Reader, Refused, Unreadable, ask, p
 
 PATIENCE = 240
 FORGET = 11
-"""Seconds after which a node no longer gives from memory what it was asked for before."""
+"""Seconds after which a node no longer answers from memory what it was asked before."""
 _NO_SPARE = 10075
 
 

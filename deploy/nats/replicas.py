@@ -23,7 +23,8 @@ from contracts.subjects import STREAM
 PULL = 5000
 _ID = re.compile(rb"\r\nce-id: *([^\r]+)\r\n", re.IGNORECASE)
 _TRIES = 60
-_SILENCE = 10
+_SILENCE = 3
+_NOT_YET_THERE = "503"
 _IDLE = 30_000_000_000
 
 
@@ -127,7 +128,26 @@ async def read(client: Client, node: str, last: int, *, collect: bool = False) -
 
 
 async def _read(client: Client, copy: Copy, wanted: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Take what is wanted, in order; returns what did not come."""
+    """Take what is wanted, in order; returns what did not come.
+
+    At some rotten records the server falls silent instead of skipping: then the next consumer starts
+    behind it, at first by one and further each time that this does not help.
+    """
+    got: list[int] = []
+    first, end = wanted[0][0], wanted[-1][1]
+    step = 1
+    while first <= end:
+        left = [(max(low, first), high) for low, high in wanted if high >= first]
+        reading = await _read_from(client, copy, left)
+        got += reading.got
+        if not reading.stalled:
+            break
+        step = 1 if reading.last >= first else 2 * step
+        first = max(first, reading.last + 1) + step
+    return list(_without(wanted, got))
+
+
+async def _read_from(client: Client, copy: Copy, wanted: list[tuple[int, int]]) -> "_Reading":
     consumer = await _place(client, copy.node, wanted[0][0])
     reading = _Reading(client, copy, wanted, consumer)
     subscription = await client.subscribe(
@@ -140,7 +160,7 @@ async def _read(client: Client, copy: Copy, wanted: list[tuple[int, int]]) -> li
     finally:
         await subscription.unsubscribe()
         await client.publish(f"$JS.API.CONSUMER.DELETE.{STREAM}.{consumer}", b"")
-    return list(_without(wanted, reading.got))
+    return reading
 
 
 class _Reading:
@@ -151,46 +171,60 @@ class _Reading:
         self.copy = copy
         self.end = wanted[-1][1]
         self.got: list[int] = []
+        self.last = 0
+        self.stalled = False
         self.inbox = client.new_inbox()
         self._ranges = iter(wanted)
         self._low, self._high = next(self._ranges)
-        self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{consumer}"
+        self._consumer = consumer
         self._credit = 0
         self._done = asyncio.Event()
 
     async def to_the_end(self) -> None:
-        before = -1
         await self._pull()
         while not self._done.is_set():
+            before = self.last
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._done.wait(), _SILENCE)
-            if not self._done.is_set() and len(self.got) == before:
-                raise Unreadable(f"{self.copy.node} has stopped giving events")
-            before = len(self.got)
+            if not self._done.is_set() and self.last == before:
+                # Only the node itself can answer this; if it does not, nothing is said about its disk.
+                told = await ask(self.client, f"CONSUMER.INFO.{STREAM}.{self._consumer}")
+                if told["delivered"]["stream_seq"] <= self.last:
+                    self.stalled = True
+                    self._done.set()
 
     async def hear(self, message: Msg) -> None:
         headers = message.headers or {}
         if self._done.is_set():
             return
         if "Status" in headers:
-            self._done.set()
+            await self._hear_status(headers["Status"])
             return
-        seq = _sequence(message.reply)
-        while self._high < seq <= self.end:
+        self.last = _sequence(message.reply)
+        while self._high < self.last <= self.end:
             self._low, self._high = next(self._ranges)
-        if self._low <= seq <= self._high:
-            self.copy.take(seq, headers.get("ce-id", ""))
-            self.got.append(seq)
+        if self._low <= self.last <= self._high:
+            self.copy.take(self.last, headers.get("ce-id", ""))
+            self.got.append(self.last)
         self._credit -= 1
-        if seq >= self.end:
+        if self.last >= self.end:
             self._done.set()
         elif not self._credit:
             await self._pull()
 
+    async def _hear_status(self, status: str) -> None:
+        if status == _NOT_YET_THERE:
+            await asyncio.sleep(0.05)
+            await self._pull()
+        else:
+            self._done.set()
+
     async def _pull(self) -> None:
         self._credit = PULL
-        request = {"batch": PULL, "no_wait": True}
-        await self.client.publish(self._subject, json.dumps(request).encode(), reply=self.inbox)
+        request = json.dumps({"batch": PULL, "no_wait": True}).encode()
+        await self.client.publish(
+            f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self._consumer}", request, reply=self.inbox
+        )
 
 
 async def _place(client: Client, node: str, first: int) -> str:

@@ -62,7 +62,7 @@ class Relay:
             except tail.StreamTrouble as trouble:
                 if self.runtime.trouble is None:
                     log().error("stream_does_not_fit", error=type(trouble).__name__)
-                self.runtime.trouble = trouble
+                self.runtime.trouble, self.runtime.open = trouble, False
                 await asyncio.sleep(0.5)
             except Exception as error:
                 log().error("relay_failed", error=type(error).__name__)
@@ -129,7 +129,7 @@ class Relay:
         self._stream = await bus.identity()
         heads = await tail.settle(connection, bus, service, self._stream, lanes)
         self._settled = True
-        self.runtime.trouble = None
+        self.runtime.trouble, self.runtime.open = None, not self.runtime.unsafe
         return heads
 
     async def _mark_and_fetch(

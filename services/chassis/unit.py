@@ -163,17 +163,19 @@ class Unit:
         if event.aggregate_id != key[1]:
             raise ValueError(f"{event.type()} is about another aggregate than the one it was recorded on")
         row.said += 1
+        at, body = cause.moment.at, event.model_dump_json(exclude_none=True)
         envelope = Envelope(
-            id=clock.derived_id(cause.moment.at, self.service.name, *key, row.version, cause.moment.cause),
+            # The same fact said again after a restored backup is the same event.
+            id=clock.derived_id(at, self.service.name, *key, row.version, cause.moment.cause, body),
             event=event,
-            at=cause.moment.at,
+            at=at,
             recorded_at=self.recorded_at,
             sequence=row.said,
             correlation_id=str(getattr(event, "episode_id", cause.correlation_id)),
             causation_id=cause.moment.cause,
             traceparent=cause.traceparent,
         )
-        said = _encoded(envelope)
+        said = _encoded(envelope, body)
         self.outbox.append(said)
         return said
 
@@ -232,12 +234,11 @@ class Unit:
             await self.db.execute(_WAKES, *map(list, zip(*asked, strict=True)))
 
 
-def _encoded(e: Envelope) -> Said:
+def _encoded(e: Envelope, body: str) -> Said:
     """An envelope as its outbox row. Raises TooLarge where the bus would not take it."""
-    name, body, aggregate_id = e.type, e.body(), e.event.aggregate_id
-    if len(body) > MAX_EVENT_BYTES:
+    name, aggregate_id = e.type, e.event.aggregate_id
+    if len(body.encode()) > MAX_EVENT_BYTES:
         raise TooLarge(f"{name} would be larger than {MAX_EVENT_BYTES} bytes")
-    text = body.decode()
     row = (
         e.id,
         name,
@@ -248,11 +249,11 @@ def _encoded(e: Envelope) -> Said:
         e.correlation_id,
         subject_of(e.event),
         json.dumps(e.headers()),
-        text,
+        body,
         e.at,
         e.recorded_at,
     )
-    return Said(e.id, name, text, row)
+    return Said(e.id, name, body, row)
 
 
 _JOURNAL = """INSERT INTO journal (aggregate, aggregate_id, version, type, data, cause, at, recorded_at)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from contracts.decisions import Refused
 from contracts.subjects import STREAM
 from services.chassis import db
 from services.chassis.clock import ManualClock
@@ -118,10 +119,12 @@ async def test_a_service_that_forgot_a_command_says_so_and_says_nothing_new(lab:
         await lab.take(TICK, "c1")
         await lab.quiet()
 
-    lab.start()
     await lab.take(TICK, "c1")
+    lab.start()
     await lab.until(lambda: in_trouble(lab, BehindTheBus))
 
+    with pytest.raises(Refused, match="not ready"):
+        await lab.take(TICK, "c1")
     assert isinstance(lab.runtime.trouble, BehindTheBus)
     assert lab.runtime.trouble.events == 1
     assert len(await told(lab)) == 2
