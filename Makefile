@@ -11,6 +11,8 @@ ASYNCAPI_PARSER_VERSION := 3.6.3
 BIN := .venv/bin
 UV := $(BIN)/uv
 DEMO ?=
+FAULTS ?= --minutes 5
+SEEDS ?= 1 2 3
 
 # A service account often has no home to keep a cache in.
 ifneq ($(shell test -n "$$HOME" -a -w "$$HOME" && echo writable),writable)
@@ -18,7 +20,7 @@ export UV_NO_CACHE := 1
 export PIP_NO_CACHE_DIR := 1
 endif
 
-.PHONY: help setup lock check format test demo tools clean
+.PHONY: help setup lock check format test demo faults mistakes tools clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -61,6 +63,17 @@ test: setup ## Run every test
 
 demo: setup ## A network of sites lives through twenty weeks; DEMO="--sites 5 --seed 3" changes the story
 	$(BIN)/handrail demo $(DEMO)
+
+faults: setup ## The long fault runs, on one node and on three; FAULTS="--minutes 20" SEEDS="4 5" changes them
+	for seed in $(SEEDS); do \
+	  $(BIN)/handrail faults --seed $$seed $(FAULTS); \
+	  $(BIN)/handrail faults --seed $$seed --nodes 3 $(FAULTS); \
+	done
+	$(BIN)/python -m tests.faults.histories --seeds 1000-2999
+	$(BIN)/python -m tests.faults.model --deep
+
+mistakes: setup ## Plant known mistakes one by one; each must be found
+	$(BIN)/python -m tests.faults.mistakes
 
 tools: ## Fetch the AsyncAPI parser, where there is npm
 	@if ! command -v npm >/dev/null; then \

@@ -38,6 +38,20 @@ def demo(document: Any) -> str:
     return f"demo: {total} events; nothing lost, doubled, out of order or parked"
 
 
+def faults(document: Any) -> str:
+    """Much was broken, something was lived through, and every promise held."""
+    promises = ("lost", "doubled", "out_of_order", "parked_unexplained", "commands_lost")
+    if not document["clean"] or any(document[name] for name in promises):
+        sys.exit(f"faults: seed {document['seed']}: {document['trouble'] or document['details']}")
+    if document["faults"] < 10 or not document["commands"]:
+        sys.exit(f"faults: hardly anything happened: {document}")
+    left_out = f", left out {', '.join(document['left_out'])}" if document["left_out"] else ""
+    return (
+        f"faults on {document['nodes']}: {document['faults']} faults, {document['events']} events, "
+        f"{document['commands']} commands, nothing lost or doubled{left_out}"
+    )
+
+
 def ready(document: Any) -> str:
     """Every one of the four services says that it is ready."""
     services = document.get("services", [])
@@ -66,10 +80,11 @@ def refer(document: Any, files: list[str]) -> str:
 
 
 def main() -> None:
-    """`summary.py demo|ready|refer ANSWER [FILE...]`."""
+    """`summary.py demo|faults|ready|refer ANSWER [FILE...]`."""
     what, answer, *files = sys.argv[1:]
     document = json.loads(Path(answer).read_text())
-    print(refer(document, files) if what == "refer" else {"demo": demo, "ready": ready}[what](document))
+    judges = {"demo": demo, "faults": faults, "ready": ready}
+    print(refer(document, files) if what == "refer" else judges[what](document))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ def faults(
         str, typer.Option("--faults", help="Which faults, by comma; all that this machine can make.")
     ] = "",
     nodes: Annotated[int, typer.Option(help="Nodes of NATS: 1, or 3 with three replicas.")] = 1,
+    sites: Annotated[int, typer.Option(help="Sites of the network; more of them say more.")] = 3,
     schedule: Annotated[
         bool, typer.Option("--schedule", help="Only show what would be broken when.")
     ] = False,
@@ -30,7 +31,7 @@ def faults(
     from deploy.local.secrets import SERVICES
 
     kinds = tuple(kind.strip() for kind in faults.split(",") if kind.strip()) or KINDS
-    order = Order(seed, minutes, kinds, nodes)  # type: ignore[arg-type]  # checked next
+    order = Order(seed, minutes, kinds, nodes, sites)  # type: ignore[arg-type]  # checked next
     order.check()
     if schedule:
         wanted, left_out = possible(kinds, nodes)
@@ -50,7 +51,7 @@ def faults(
         return
     result = run(order, say)
     document = result.document()
-    shown = ("events", "deliveries", "commands", "faults", *result.proof.counts())
+    shown = ("events", "deliveries", "heard", "commands", "faults", *result.proof.counts())
     show(
         document,
         as_json,

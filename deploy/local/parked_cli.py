@@ -47,10 +47,15 @@ def _ask(network: Network, service: str, path: str, body: dict[str, Any] | None 
 
 
 @app.command("list")
-def list_parked(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
+def list_parked(
+    data: Data = DEFAULT_DATA,
+    dropped: Annotated[bool, typer.Option("--dropped", help="What was given up, and why.")] = False,
+    as_json: Json = False,
+) -> None:
     """List everything parked, by service, oldest first."""
     network = Network.running(data)
-    items = [{"service": s, **i} for s in SERVICES for i in _ask(network, s, "/v1/parked")["items"]]
+    path = "/v1/parked?dropped=true" if dropped else "/v1/parked"
+    items = [{"service": s, **i} for s in SERVICES for i in _ask(network, s, path)["items"]]
     show(
         {"parked": items},
         as_json,
@@ -59,13 +64,19 @@ def list_parked(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
                 [
                     ["service", "aggregate", "message", "reason", "since"],
                     *(
-                        [i["service"], i["aggregate_id"], i["name"], i["reason"], i["parked_at"][:19]]
+                        [
+                            i["service"],
+                            i["aggregate_id"],
+                            i["name"],
+                            i.get("dropped_reason", i["reason"]),
+                            i["parked_at"][:19],
+                        ]
                         for i in items
                     ),
                 ]
             )
             if items
-            else ["Nothing is parked."]
+            else ["Nothing was dropped." if dropped else "Nothing is parked."]
         ),
     )
 

@@ -80,7 +80,7 @@ async def _take(
                 span(f"command {name}", traceparent, SpanKind.SERVER) as trace,
                 HANDLED.labels("command").time(),
             ):
-                async with runtime.pool.acquire() as db, db.transaction():
+                async with runtime.transaction() as db:
                     answer, unit = await _once(
                         runtime, db, who, command, on, request, command_id, trace, extra
                     )

@@ -21,6 +21,8 @@ from services.chassis.http import Answer, Body, Call, answer, runtime_of
 from services.chassis.runtime import Runtime
 from services.chassis.telemetry import LANE_LAG, OUTBOX_AGE, OUTBOX_UNSENT, PARKED, REGISTRY
 
+LOOK_SECONDS = 2
+"""Longest time of a look at what the service needs, for whoever asks every few seconds."""
 routes = APIRouter()
 
 _STANDING = """SELECT
@@ -58,14 +60,14 @@ async def troubles(runtime: Runtime, components: dict[str, list[tuple[str, str]]
     if runtime.draining:
         found.append("The process is shutting down.")
     try:
-        async with asyncio.timeout(2), runtime.pool.acquire() as connection:
+        async with runtime.reading(LOOK_SECONDS) as connection:
             waiting = await db.pending(connection, components)
             if waiting:
                 found.append(f"The schema waits for {len(waiting)} migrations; run the migrator.")
     except db.TRANSIENT:
         found.append("Postgres does not answer.")
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(LOOK_SECONDS):
             await runtime.bus.stream()
     except (BusDown, BusError, TimeoutError):
         found.append("NATS or the stream EVENTS does not answer.")
@@ -79,9 +81,9 @@ async def troubles(runtime: Runtime, components: dict[str, list[tuple[str, str]]
     return found
 
 
-async def standing(runtime: Runtime) -> dict[str, Any]:
+async def standing(runtime: Runtime, seconds: float | None = None) -> dict[str, Any]:
     """Where this service stands: what is due, unsent, parked, and how far each lane has come."""
-    async with runtime.pool.acquire() as connection:
+    async with runtime.reading(seconds) as connection:
         row = await connection.fetchrow(_STANDING, runtime.clock.now())
     assert row is not None
     return {
@@ -102,7 +104,7 @@ async def metrics(request: Request) -> Response:
     """Prometheus text; the gauges are read at the moment of asking."""
     runtime = runtime_of(request)
     try:
-        now = await standing(runtime)
+        now = await standing(runtime, LOOK_SECONDS)
         OUTBOX_AGE.set(now["oldest_unsent_seconds"])
         OUTBOX_UNSENT.set(now["unsent"])
         PARKED.set(now["parked"])
@@ -138,7 +140,7 @@ async def advance_clock(body: ClockBody, call: Call) -> dict[str, Any]:
         )
     if body.now.year > 2200:
         raise Refused("invalid", "That is too far ahead.", status=422)
-    async with call.runtime.pool.acquire() as connection, connection.transaction():
+    async with call.runtime.writing() as connection:
         await connection.execute("SET LOCAL synchronous_commit = off")
         await connection.execute(
             "INSERT INTO clock (now) VALUES ($1) ON CONFLICT (one) "
@@ -153,29 +155,31 @@ async def advance_clock(body: ClockBody, call: Call) -> dict[str, Any]:
 async def resume_clock(runtime: Runtime) -> None:
     """A manual clock goes on from where it stood."""
     if isinstance(runtime.clock, ManualClock):
-        async with runtime.pool.acquire() as connection:
+        async with runtime.reading() as connection:
             now: datetime | None = await connection.fetchval("SELECT now FROM clock")
         if now is not None:
             runtime.clock.advance(now)
 
 
 @routes.get("/v1/parked", tags=["operations"])
-async def list_parked(call: Call) -> dict[str, Any]:
-    """What is parked, oldest first, without content."""
+async def list_parked(call: Call, dropped: bool = False) -> dict[str, Any]:
+    """What is parked, or with `dropped` what was given up and why; oldest first, without content."""
     call.require_role("operator")
     async with call.reading() as connection:
         rows = await connection.fetch(
-            "SELECT id, aggregate_id, kind, name, message_id, lane, reason, detail, trace, parked_at "
-            "FROM parked WHERE dropped_at IS NULL ORDER BY id LIMIT 500"
+            "SELECT id, aggregate_id, kind, name, message_id, lane, reason, detail, trace, "
+            "parked_at::text, dropped_at::text, dropped_reason "
+            "FROM parked WHERE (dropped_at IS NOT NULL) = $1 ORDER BY id LIMIT 500",
+            dropped,
         )
-    return {"items": [{k: str(v) if k == "parked_at" else v for k, v in dict(r).items()} for r in rows]}
+    return {"items": [{k: v for k, v in dict(r).items() if v is not None} for r in rows]}
 
 
 @routes.post("/v1/parked/{aggregate_id}/retry", tags=["operations"], status_code=202)
 async def retry_parked(aggregate_id: Token, call: Call) -> Answer:
     """Ask for another try of everything parked for an aggregate, in order, under its lane's lease."""
     call.require_role("operator")
-    async with call.runtime.pool.acquire() as connection:
+    async with call.runtime.writing() as connection:
         await parking.ask_again(connection, {aggregate_id: lane_of(aggregate_id)}, call.now)
     call.runtime.time_passed.fire()
     return answer(aggregate_id)
@@ -189,7 +193,7 @@ class DropBody(Body):
 async def drop_parked(aggregate_id: Token, body: DropBody, call: Call) -> Answer:
     """Give up the oldest parked message of an aggregate; the reason is kept with it."""
     call.require_role("operator")
-    async with call.runtime.pool.acquire() as connection:
+    async with call.runtime.writing() as connection:
         dropped = await connection.fetchval(
             "UPDATE parked SET dropped_at = $2, dropped_reason = $3 WHERE id = "
             "(SELECT min(id) FROM parked WHERE aggregate_id = $1 AND dropped_at IS NULL) RETURNING id",

@@ -25,8 +25,6 @@ from services.chassis.telemetry import log, new_traceparent
 MAX_BODY = 1024 * 1024
 MAX_REQUESTS = 256
 """Requests under way in one process; further ones are answered 503 at once."""
-READ_SECONDS = 5
-"""Longest wait of a read for a connection."""
 _KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 _TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _BIG = 2**53
@@ -119,8 +117,8 @@ class Caller:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Connection]:
-        """A connection for reads."""
-        async with self.runtime.pool.acquire(timeout=READ_SECONDS) as db:
+        """A connection for reads; raises TimeoutError (503) where they take too long."""
+        async with self.runtime.reading() as db:
             yield db
 
     def require_role(self, *roles: str) -> None:

@@ -1,7 +1,8 @@
 """A running service: its table, its connections and its clock, handed to whoever works for it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -49,6 +50,44 @@ class Runtime:
     async def connect(self) -> Connection:
         """A connection beside the pool, for who holds locks on it."""
         return await db.connect(self.settings, self.service.name, self.connection_class)
+
+    @asynccontextmanager
+    async def reading(self, seconds: float | None = None) -> AsyncIterator[Connection]:
+        """A connection of the pool for no longer than a command may take, or so many seconds."""
+        async with asyncio.timeout(seconds or self.settings.command_seconds), self._borrowed() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A transaction of the pool."""
+        async with self._borrowed() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except Exception:
+                await transaction.rollback()
+                raise
+            await transaction.commit()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[Connection]:
+        """A transaction that takes no longer than a command may."""
+        async with asyncio.timeout(self.settings.command_seconds), self.transaction() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _borrowed(self) -> AsyncIterator[Connection]:
+        """A connection of the pool, which is cut where its user's time is up.
+
+        To roll back and to give it back in order would take as long as whatever the time went into.
+        """
+        async with self.pool.acquire() as connection:
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                connection.terminate()
+                raise
 
     @contextmanager
     def admitted(self) -> Iterator[None]:

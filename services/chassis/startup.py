@@ -27,11 +27,13 @@ _BACKLOG = "SELECT count(*) FROM (SELECT FROM outbox WHERE sent_at IS NULL LIMIT
 async def come_up(runtime: Runtime, components: Components, start: Start) -> None:
     """Look until all is sound, then start the relay and the readers, let commands in, and keep watch.
 
-    Where only the bus is away commands are let in, for they need nothing but Postgres; whether the
-    database is older than the bus is asked as soon as that answers, before anything is published.
+    Where only the bus is away commands are let in, for they need nothing but Postgres; so how much waits
+    to be sent is watched from the beginning. Whether the database is older than the bus is asked as soon
+    as that answers, before anything is published.
     """
     await _until(_database_stands, runtime, components)
     await resume_clock(runtime)
+    start(_bound_what_waits(runtime))
     await _until(_all_is_safe, runtime, components)
     start(Relay(runtime).run())
     for number in range(runtime.settings.readers):
@@ -99,20 +101,27 @@ async def _bus_is_no_further(runtime: Runtime, _: Components) -> bool:
     return True
 
 
-async def _keep_watch(runtime: Runtime) -> None:
-    """Bound what waits, and look for what became unsafe since."""
-    loop = asyncio.get_running_loop()
-    check_at = loop.time() + CHECK_SECONDS
+async def _bound_what_waits(runtime: Runtime) -> None:
+    """See again and again whether more waits to be sent than may wait."""
+    limit = runtime.settings.outbox_limit
     while True:
-        await asyncio.sleep(WATCH_SECONDS)
         try:
-            limit = runtime.settings.outbox_limit
-            async with runtime.pool.acquire() as connection:
+            async with runtime.reading() as connection:
                 runtime.backlogged = await connection.fetchval(_BACKLOG, limit) >= limit
-            if loop.time() >= check_at:
-                check_at = loop.time() + CHECK_SECONDS
-                await check(runtime)
-        except _AWAY as error:
+        except db.TRANSIENT as error:
             log().debug("watch_waits", error=type(error).__name__)
         except Exception as error:
             log().error("watch_failed", error=type(error).__name__)
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+async def _keep_watch(runtime: Runtime) -> None:
+    """Look for what became unsafe since."""
+    while True:
+        await asyncio.sleep(CHECK_SECONDS)
+        try:
+            await check(runtime)
+        except _AWAY as error:
+            log().debug("check_waits", error=type(error).__name__)
+        except Exception as error:
+            log().error("check_failed", error=type(error).__name__)

@@ -35,6 +35,8 @@ class Order:
     minutes: float = 1.0
     kinds: tuple[str, ...] = KINDS
     nodes: Literal[1, 3] = 1
+    sites: int = 3
+    """More sites say more."""
 
     def check(self) -> None:
         """Raises Trouble on what cannot be run."""
@@ -48,6 +50,8 @@ class Order:
             )
         if not 0.05 <= self.minutes <= 24 * 60:
             raise Trouble("--minutes must lie between 0.05 and 1440.", code="invalid", exit_code=2)
+        if not 1 <= self.sites <= 200:
+            raise Trouble("--sites must lie between 1 and 200.", code="invalid", exit_code=2)
         if self.nodes not in (1, 3):
             raise Trouble("--nodes is 1 or 3.", code="invalid", exit_code=2)
 
@@ -80,7 +84,8 @@ class Result:
             "by_kind": self.faults,
             "left_out": self.left_out,
             "events": found.events,
-            "deliveries": found.deliveries,
+            "deliveries": found.events * len(SERVICES),
+            "heard": found.deliveries,
             "commands": found.commands,
             "asked_again": found.asked_again,
             **found.counts(),
@@ -173,14 +178,16 @@ async def _run(
     say("mending and coming to rest")
     await asyncio.to_thread(breaker.mend_all)
     await _mend_replicas(stack, breaker, result)
-    await _rest(stack)
+    await _rest(stack, order.sites)
     result.proof = await prove(stack, ledger)
 
 
 def _script(order: Order) -> Script:
     """A life that lasts longer than the run."""
     weeks = min(_LONGEST_WEEKS, max(20, int(order.minutes * 40)))
-    return Script(sites=3, patients=_PATIENTS_A_WEEK * weeks, weeks=weeks, seed=order.seed, warm_up_weeks=0)
+    return Script(
+        sites=order.sites, patients=_PATIENTS_A_WEEK * weeks, weeks=weeks, seed=order.seed, warm_up_weeks=0
+    )
 
 
 async def _break(breaker: Breaker, faults: list[Fault], seconds: float, say: Callable[[str], None]) -> None:
@@ -204,10 +211,10 @@ async def _mend_replicas(stack: Stack, breaker: Breaker, result: Result) -> None
             raise Trouble(f"The replicas were not mended: {'; '.join(report.lines())}", code="replicas")
 
 
-async def _rest(stack: Stack) -> None:
+async def _rest(stack: Stack, size: int) -> None:
     """Until every service has read all, nothing is due and all copies of the stream are equal."""
     urls = {name: stack.url(name) for name in SERVICES}
-    sites = [site.id for site in make_sites(3)]
+    sites = [site.id for site in make_sites(size)]
     token = stack.token(role="operator", network=NETWORK, sites=sites)
     async with Timekeeper(urls, token, patience=PATIENCE) as keeper:
         await keeper.advance(await keeper.now())
