@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from contracts.subjects import LANES, STREAM, lane_of
 from deploy.local.network import Network
 from deploy.local.reconcile import Said, read_stream
-from deploy.local.secrets import SERVICES
 from deploy.local.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -23,12 +22,14 @@ if TYPE_CHECKING:
 _LOCK = "SELECT pg_advisory_lock(hashtext($1), lane) FROM generate_series(0, $2 - 1) AS lane"
 _SAID = "SELECT event_id, lane, sent_at IS NOT NULL AS sent FROM outbox ORDER BY id"
 _UNSEND = "UPDATE outbox SET sent_at = NULL, stream_seq = NULL WHERE event_id = ANY($1)"
+_SENT = """UPDATE outbox o SET sent_at = coalesce(o.sent_at, now()), stream_seq = u.seq
+  FROM unnest($1::text[], $2::bigint[]) AS u(id, seq) WHERE o.event_id = u.id"""
 _HEADS = """INSERT INTO lane_heads (lane, stream_seq, ordinal, stream)
   SELECT u.*, $4 FROM unnest($1::smallint[], $2::bigint[], $3::bigint[]) AS u"""
 _POSITIONS = """INSERT INTO positions AS p (lane, seq, stream)
   SELECT lane, 0, $2 FROM unnest($1::smallint[]) AS lane
   ON CONFLICT (lane) DO UPDATE SET seq = 0, ordinals = '{}', stream = EXCLUDED.stream
-    WHERE p.stream <> EXCLUDED.stream"""
+    WHERE p.stream <> EXCLUDED.stream OR p.seq > $3"""
 
 
 async def rebuild(network: Network, anew: bool = False) -> dict[str, Any]:
@@ -46,7 +47,7 @@ async def rebuild(network: Network, anew: bool = False) -> dict[str, Any]:
     try:
         async with AsyncExitStack() as open_until_done:
             books: dict[str, Connection] = {}
-            for service in SERVICES:
+            for service in network.schemas:
                 books[service] = await asyncpg.connect(**network.pg_dsn_kwargs(service))
                 open_until_done.push_async_callback(books[service].close)
                 # No relay carries until the books are right again.
@@ -59,7 +60,8 @@ async def rebuild(network: Network, anew: bool = False) -> dict[str, Any]:
             held = await read_stream(network)
             missing = await _missing(books, held)
             for service, db in books.items():
-                await adopt(db, str(found["created"]), missing[service], _heads_of(service, held))
+                said = [message for message in held if message.service == service]
+                await adopt(db, str(found["created"]), found["state"]["last_seq"], missing[service], said)
     finally:
         await topology.hang_up(client)
     return {"missing": sum(map(len, missing.values())), "by_service": {s: len(i) for s, i in missing.items()}}
@@ -80,23 +82,19 @@ async def _missing(books: "dict[str, Connection]", held: Iterable[Said]) -> dict
     return missing
 
 
-def _heads_of(service: str, held: Iterable[Said]) -> dict[int, tuple[int, int]]:
-    heads: dict[int, tuple[int, int]] = {}
-    for said in held:
-        if said.service == service:
-            heads[lane_of(said.aggregate)] = (said.seq, said.ordinal)
-    return heads
+async def adopt(db: "Connection", stream: str, last: int, missing: list[str], held: list[Said]) -> None:
+    """Bring a service's books in line with a stream that ends at `last`.
 
-
-async def adopt(db: "Connection", stream: str, missing: list[str], heads: dict[int, tuple[int, int]]) -> None:
-    """Bring a service's books in line with a stream: of each lane the last sequence and ordinal there."""
-    ends = dict.fromkeys(range(LANES), (0, 0)) | heads
+    `held` is what it has of the service, in its order; `missing` what it should have.
+    """
+    ends = dict.fromkeys(range(LANES), (0, 0)) | {lane_of(m.aggregate): (m.seq, m.ordinal) for m in held}
     seqs, ordinals = zip(*ends.values(), strict=True)
     async with db.transaction():
         await db.execute(_UNSEND, missing)
+        await db.execute(_SENT, [m.id for m in held], [m.seq for m in held])
         await db.execute("DELETE FROM lane_heads")
         await db.execute(_HEADS, list(ends), list(seqs), list(ordinals), stream)
-        await db.execute(_POSITIONS, list(ends), stream)
+        await db.execute(_POSITIONS, list(ends), stream, last)
         await db.execute("SELECT pg_notify('outbox', '')")
 
 

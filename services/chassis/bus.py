@@ -64,6 +64,11 @@ class Bus:
     def connected(self) -> bool:
         return self._client is not None and self._client.is_connected
 
+    async def reachable(self) -> None:
+        """Wait until the connection stands."""
+        while not self.connected:
+            await asyncio.sleep(0.05)
+
     @property
     def reconnects(self) -> int:
         """How often the line broke: whatever was on it is lost."""
@@ -129,8 +134,8 @@ class Bus:
         """What tells this stream from one that was made anew under the same name."""
         return str((await self.stream())["created"])
 
-    async def sweep(self, filters: list[str], **policy: object) -> list[Held]:
-        """Every message that the stream holds now under some subjects, headers only, in order."""
+    async def sweep(self, filters: list[str], *keep: str, **policy: object) -> list[Held]:
+        """Every message that the stream holds now under some subjects, with some headers, in order."""
         name = f"{self.service}-{clock.new_id()}"
         config = {
             "name": name,
@@ -146,16 +151,17 @@ class Bus:
         found: list[Held] = []
         stirred = asyncio.Event()
 
-        async def keep(msg: Msg) -> None:
+        async def take(msg: Msg) -> None:
             if msg.subject != inbox:
                 seq, number = sequences(msg.reply)
                 # What a broken line swallowed is missing for good: then the count stays short.
                 if number == len(found) + 1:
-                    found.append(Held(seq, msg.subject, dict(msg.headers or {})))
+                    headers = msg.headers or {}
+                    found.append(Held(seq, msg.subject, {k: headers[k] for k in keep if k in headers}))
             stirred.set()
 
         inbox = f"_INBOX_{self.service}.{name}"
-        subscription = await self.listen(inbox, keep)
+        subscription = await self.listen(inbox, take)
         try:
             while len(found) < made["num_pending"]:
                 stirred.clear()
@@ -170,8 +176,8 @@ class Bus:
         except TimeoutError as error:
             raise BusDown("the stream stopped half way") from error
         finally:
+            await subscription.unsubscribe()
             if self.connected:
-                await subscription.unsubscribe()
                 await self.publish(f"$JS.API.CONSUMER.DELETE.{STREAM}.{name}", b"")
         return found
 

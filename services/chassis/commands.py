@@ -73,6 +73,8 @@ async def _take(
     extra: Callable[[Any], dict[str, Any]] | None,
 ) -> dict[str, Any]:
     command_id = clock.new_id()
+    # Without a key of the caller's, our own: another attempt must find what the last one committed.
+    request = Request(request.key or command_id, request.digest)
     name = type(command).__name__
     for attempt in range(ATTEMPTS):
         try:
@@ -110,10 +112,9 @@ async def _once(
     extra: Callable[[Any], dict[str, Any]] | None,
 ) -> tuple[dict[str, Any], Unit | None]:
     caller = f"{who.network_id}/{who.actor.id}"
-    if request.key is not None:
-        known = await _known(db, caller, request)
-        if known is not None:
-            return known, None
+    known = await _known(db, caller, request)
+    if known is not None:
+        return known, None
     now = runtime.clock.now()
     unit = Unit(runtime.service, db, now)
     unit.begin(Cause(runtime.moment(now, command_id, who.actor), on, trace))
@@ -125,11 +126,10 @@ async def _once(
         "said": [{"id": e.id, "type": e.type} for e in unit.outbox],
         **(extra(state) if extra is not None and state is not None else {}),
     }
-    if request.key is not None:
-        await db.execute(
-            "INSERT INTO idempotency VALUES ($1, $2, $3, $4, $5, $6)",
-            caller, request.key, request.digest, 201, json.dumps(answer), clock.wall_now(),
-        )  # fmt: skip
+    await db.execute(
+        "INSERT INTO idempotency VALUES ($1, $2, $3, $4, $5, $6)",
+        caller, request.key, request.digest, 201, json.dumps(answer), clock.wall_now(),
+    )  # fmt: skip
     if unit.outbox:
         await db.execute("SELECT pg_notify('outbox', '')")
     return answer, unit

@@ -36,11 +36,11 @@ class Facts:
     role: Mapping[str, Any]
     books: Mapping[str, Any] | None
     database_clock_off: float
-    monitors: int
-    nodes: tuple[Node, ...]
-    replicas: int
-    says: tuple[str, ...]
-    stream: Mapping[str, Any] | None
+    monitors: int = 0
+    nodes: tuple[Node, ...] = ()
+    replicas: int = 1
+    says: tuple[str, ...] = ()
+    stream: Mapping[str, Any] | None = None
 
 
 def setting(*names: str, good: Iterable[str]) -> Callable[[Facts], str]:

@@ -72,11 +72,10 @@ async def troubles(runtime: Runtime, components: dict[str, list[tuple[str, str]]
     except (BusDown, BusError, TimeoutError):
         found.append("NATS or the stream EVENTS does not answer.")
     found += [f"{each.sentence} {each.cure}" for each in runtime.unsafe]
-    if runtime.trouble is not None:
-        found.append(f"{runtime.trouble.sentence} {runtime.trouble.cure}")
+    found += sorted({f"{trouble.sentence} {trouble.cure}" for trouble in runtime.troubles.values()})
     if runtime.bus.violations:
         found.append("The bus refused something this service tried; its permissions do not fit its table.")
-    if not found and not runtime.open:
+    if not found and not (runtime.open and runtime.serving):
         found.append("The process is coming up.")
     return found
 

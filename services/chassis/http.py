@@ -1,5 +1,6 @@
 """The HTTP edge: who calls, problem+json, limits, idempotency; nothing a caller sends becomes a 5xx."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +24,8 @@ from services.chassis.runtime import Runtime
 from services.chassis.telemetry import log, new_traceparent
 
 MAX_BODY = 1024 * 1024
+BODY_SECONDS = 10
+"""Longest wait for the whole body of a request."""
 MAX_REQUESTS = 256
 """Requests under way in one process; further ones are answered 503 at once."""
 _KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
@@ -263,23 +266,43 @@ class Edge:
         if not length.isdigit() or int(length) > MAX_BODY:
             await _too_large()(scope, receive, send)
             return
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":
-                return
-            body += message.get("body", b"")
-            more = message.get("more_body", False)
-            if len(body) > MAX_BODY:
-                await _too_large()(scope, receive, send)
-                return
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _whole_body(receive)
+        except TimeoutError:
+            await _too_slow()(scope, receive, send)
+            return
+        if body is None:
+            return
+        if len(body) > MAX_BODY:
+            await _too_large()(scope, receive, send)
+            return
         try:
             body.decode()
         except UnicodeDecodeError:
             refused = Refused("not_json", "The body is not UTF-8 text.", status=400)
             await problem(refused)(scope, receive, send)
             return
-        await self.app(scope, _replay(bytes(body), receive), send)
+        await self.app(scope, _replay(body, receive), send)
+
+
+async def _whole_body(receive: Receive) -> bytes | None:
+    """The body, as soon as it is whole or too large; None where the caller went away."""
+    body, more = bytearray(), True
+    while more and len(body) <= MAX_BODY:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def _too_slow() -> JSONResponse:
+    refused = Refused("too_slow", "The body did not arrive in time.", status=408, hint="Send it again.")
+    response = problem(refused)
+    response.headers["connection"] = "close"
+    return response
 
 
 def _too_large() -> JSONResponse:

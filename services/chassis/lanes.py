@@ -7,6 +7,7 @@ import json
 import math
 from collections import deque
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from nats.aio.msg import Msg
@@ -14,8 +15,9 @@ from nats.aio.msg import Msg
 from contracts.subjects import LANES, STREAM, lane_filter
 from services.chassis import clock, db, parking, work
 from services.chassis.bus import BusDown, BusError, sequences
+from services.chassis.ordinals import Ordinals
 from services.chassis.runtime import Runtime
-from services.chassis.tail import ForeignStream, MissingMessage, StreamTrouble, ordinal_in
+from services.chassis.tail import DamagedStream, ForeignStream, MissingMessage, StreamTrouble
 from services.chassis.telemetry import HANDLED, log
 
 BATCH = 500
@@ -29,7 +31,7 @@ _POSITIONS = "SELECT lane, seq, stream, ordinals FROM positions WHERE lane = ANY
 _MOVE = """INSERT INTO positions (lane, seq, ordinals, stream)
   SELECT l, s, o::jsonb, $4 FROM unnest($1::smallint[], $2::bigint[], $3::text[]) AS u(l, s, o)
   ON CONFLICT (lane) DO UPDATE
-    SET seq = EXCLUDED.seq, ordinals = positions.ordinals || EXCLUDED.ordinals
+    SET seq = EXCLUDED.seq, ordinals = EXCLUDED.ordinals
     WHERE positions.stream = EXCLUDED.stream AND positions.seq < EXCLUDED.seq"""
 _ADMIT = """INSERT INTO inbox (event_id, lane, stream_seq, received_at)
   SELECT e, l, s, $4 FROM unnest($1::text[], $2::smallint[], $3::bigint[]) AS u(e, l, s)
@@ -51,15 +53,17 @@ class Reader:
     def __init__(self, runtime: Runtime, number: int) -> None:
         self.runtime = runtime
         self.number = number
+        self._name = f"reader-{number}"
         self.held: set[int] = set()
         self.positions: dict[int, int] = {}
-        self.ordinals: dict[tuple[int, str], int] = {}
+        self.ordinals = Ordinals()
         self.waiting: deque[work.Message] = deque()
         self.stirred = asyncio.Event()
         runtime.time_passed.tell(self.stirred)
         self.credit = 0
         self.heard_at = 0.0
         self._delivered = 0
+        self._to_catch_up = 0
         self._reconnects = 0
         self._torn = False
         self._stream = ""
@@ -72,13 +76,16 @@ class Reader:
         while True:
             connection = None
             try:
+                await self.runtime.bus.reachable()
                 connection = await self.runtime.connect()
                 await self._serve(connection)
             except (*work.RETRY, BusDown, BusError, Lost) as error:
                 log().info("reader_restarts", reader=self.number, error=type(error).__name__)
                 await asyncio.sleep(0.1)
             except StreamTrouble as trouble:
-                log().error("reader_waits", reader=self.number, error=type(trouble).__name__)
+                if self._name not in self.runtime.troubles:
+                    log().error("reader_waits", reader=self.number, error=type(trouble).__name__)
+                self.runtime.troubles[self._name] = trouble
                 await asyncio.sleep(0.5)
             except Exception as error:
                 log().error("reader_failed", reader=self.number, error=type(error).__name__)
@@ -167,13 +174,15 @@ class Reader:
         rows = await connection.fetch(_POSITIONS, sorted(self.held))
         if any(r["stream"] != self._stream for r in rows):
             raise ForeignStream
-        known = {r["lane"]: r["seq"] for r in rows}
-        self.positions = {lane: known.get(lane, 0) for lane in self.held}
-        self.ordinals = {
-            (r["lane"], teller): n for r in rows for teller, n in json.loads(r["ordinals"]).items()
-        }
+        if any(r["seq"] > info["state"]["last_seq"] for r in rows):
+            raise DamagedStream
+        self.runtime.troubles.pop(self._name, None)
+        self.positions = dict.fromkeys(self.held, 0) | {r["lane"]: r["seq"] for r in rows}
+        self.ordinals = Ordinals()
+        for r in rows:
+            self.ordinals.resume(r["lane"], r["seq"], json.loads(r["ordinals"]))
         name = f"{self.runtime.service.name}-{clock.new_id()}"
-        await self.runtime.bus.api(
+        made = await self.runtime.bus.api(
             f"CONSUMER.CREATE.{STREAM}.{name}",
             stream_name=STREAM,
             config={
@@ -187,11 +196,11 @@ class Reader:
                 "num_replicas": 1,
             },
         )
-        self._delivered, self._torn = 0, False
+        self._delivered, self._torn, self._to_catch_up = 0, False, made["num_pending"]
         self._reconnects = self.runtime.bus.reconnects
         self._consumer = name
         self._inbox = f"_INBOX_{self.runtime.service.name}.{name}"
-        self._subscription = await self.runtime.bus.listen(self._inbox, self._deliver)
+        self._subscription = await self.runtime.bus.listen(self._inbox, partial(self._deliver, name))
         self.heard_at = asyncio.get_running_loop().time()
         self.credit = 0
         await self._ask()
@@ -204,7 +213,7 @@ class Reader:
             "",
         )
         self.waiting.clear()
-        if subscription is None or not self.runtime.bus.connected:
+        if subscription is None:
             return
         try:
             await subscription.unsubscribe()
@@ -225,7 +234,9 @@ class Reader:
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{self._consumer}"
         await self.runtime.bus.publish(subject, json.dumps(request).encode(), reply=self._inbox)
 
-    async def _deliver(self, msg: Msg) -> None:
+    async def _deliver(self, consumer: str, msg: Msg) -> None:
+        if consumer != self._consumer:
+            return
         self.heard_at = asyncio.get_running_loop().time()
         headers = msg.headers or {}
         if msg.subject == self._inbox:
@@ -274,13 +285,10 @@ class Reader:
 
     def _follows(self, m: work.Message) -> bool:
         """Whether no message of the same service and lane is missing before this one."""
-        teller, ordinal = _place(m)
-        last = self.ordinals.get((m.lane, teller), 0)
-        if ordinal > last + 1:
-            self.waiting.appendleft(m)
-            return False
-        self.ordinals[m.lane, teller] = max(last, ordinal)
-        return True
+        if self.ordinals.take(m.lane, m.teller, m.ordinal):
+            return True
+        self.waiting.appendleft(m)
+        return False
 
     async def _apply(self, connection: db.Connection, batch: list[work.Message]) -> None:
         with HANDLED.labels("events").time():
@@ -290,21 +298,15 @@ class Reader:
                 unit = await work.apply(
                     self.runtime, connection, [m for m in batch if m.id in fresh and heard[m.id] is m]
                 )
-                moved: dict[int, int] = {}
-                ordinals: dict[int, dict[str, int]] = {}
                 last = batch[-1].seq
+                moved: dict[int, int] = {}
                 if last - min(self.positions.values()) > IDLE_LAG:
-                    moved = dict.fromkeys(self.positions, last)
+                    moved = {lane: last for lane, at in self.positions.items() if at < last}
                 for m in batch:
                     moved[m.lane] = max(moved.get(m.lane, 0), m.seq)
-                    teller, ordinal = _place(m)
-                    ordinals.setdefault(m.lane, {})[teller] = ordinal
+                ordinals = [json.dumps(self.ordinals.of(lane, seq)) for lane, seq in moved.items()]
                 done = await connection.execute(
-                    _MOVE,
-                    list(moved),
-                    list(moved.values()),
-                    [json.dumps(ordinals.get(lane, {})) for lane in moved],
-                    self._stream,
+                    _MOVE, list(moved), list(moved.values()), ordinals, self._stream
                 )
                 if done != f"INSERT 0 {len(moved)}":
                     raise Lost("somebody else has moved these lanes")
@@ -334,8 +336,11 @@ class Reader:
             await self._apply(connection, [work.give_up(m, "cannot_be_saved")])
 
     async def _ring(self, connection: db.Connection) -> int:
-        """Handle the wakes of the held lanes that are due, in the order of their time; returns how many."""
-        if not self.held:
+        """Handle the wakes of the held lanes that are due, in the order of their time; returns how many.
+
+        What the stream held when the lanes were taken comes first, as it did for whoever had them before.
+        """
+        if not self.held or self._delivered - len(self.waiting) < self._to_catch_up:
             return 0
         now = self.runtime.clock.now()
         due = await connection.fetch(_DUE, now, sorted(self.held))
@@ -390,8 +395,3 @@ class Reader:
                 await connection.execute(
                     f"SELECT 1 FROM {aggregate.table} WHERE id = ANY($1) ORDER BY id FOR UPDATE", ids
                 )
-
-
-def _place(m: work.Message) -> tuple[str, int]:
-    """Who said a message, and the how manieth of that service and lane it is (0 if it does not say)."""
-    return m.content["subject"].split(".")[3], ordinal_in(m.content["headers"])

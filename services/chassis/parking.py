@@ -1,6 +1,7 @@
 """What a rule could not take: parked in order, shown, retried, dropped with a reason that is kept."""
 
 import json
+import re
 import traceback
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -12,6 +13,7 @@ from services.chassis.service import Service
 PARKED = "parked"
 """Stands where an aggregate's table would, in a wake that asks for another try."""
 
+_LIBRARY = re.compile(r"site-packages|/lib/python")
 UNKNOWN_EVENT = "unknown_event_type"
 UNKNOWN_WAKE = "unknown_wake"
 UNREADABLE = "unreadable"
@@ -97,6 +99,5 @@ def _where(error: BaseException | None) -> str:
     """The lines of our own code that failed, without the exception's own words."""
     if error is None:
         return ""
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [f for f in frames if "/services/" in f.filename]
-    return "\n".join(f"{f.filename.rpartition('/services/')[2]}:{f.lineno} {f.name}" for f in ours[-8:])
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if not _LIBRARY.search(f.filename)]
+    return "\n".join(f"{'/'.join(f.filename.split('/')[-3:])}:{f.lineno} {f.name}" for f in frames[-8:])

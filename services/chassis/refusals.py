@@ -28,7 +28,7 @@ class Check:
     find: Callable[[Facts], str]
 
 
-CHECKS = (
+DATABASE = (
     Check(
         "fsync",
         "PostgreSQL confirms what it has not flushed to its disk",
@@ -125,6 +125,9 @@ CHECKS = (
         "Set both by NTP.",
         lambda f: see.seconds_off(f.database_clock_off),
     ),
+)
+
+BUS = (
     Check(
         "clock_bus",
         "The clocks of this process and of NATS are apart",
@@ -256,8 +259,10 @@ CHECKS = (
 )
 """Everything that is refused, in the order in which it is said."""
 
+CHECKS = DATABASE + BUS
 
-def judge(facts: Facts) -> list[Unsafe]:
+
+def judge(facts: Facts, checks: tuple[Check, ...] = CHECKS) -> list[Unsafe]:
     """The findings, in the order of the table."""
-    found = ((check, check.find(facts)) for check in CHECKS)
+    found = ((check, check.find(facts)) for check in checks)
     return [Unsafe(c.name, f"{c.refused}: {what}.", c.cure) for c, what in found if what]

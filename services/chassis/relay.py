@@ -9,14 +9,14 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import nats.errors
 
 from contracts.subjects import LANES, said_filter
 from services.chassis import clock, db, tail
 from services.chassis.bus import BusDown, BusError
-from services.chassis.runtime import Runtime
+from services.chassis.runtime import RELAY, Runtime
 from services.chassis.tail import Head
 from services.chassis.telemetry import log
 
@@ -46,31 +46,44 @@ class Relay:
         self.runtime = runtime
         self._stream = ""
         self._settled = False
+        self._carried = False
 
     async def run(self) -> None:
         """Carry for ever; whatever goes wrong, try again."""
+        further = 0
         while True:
+            self._settled = False
+            connection = None
             try:
-                self._settled = False
-                async with _Connection(await self.runtime.connect()) as connection:
-                    await self._serve(connection.db)
+                await self.runtime.bus.reachable()
+                connection = await self.runtime.connect()
+                await self._serve(connection)
             except Further:
-                await asyncio.sleep(0.02)
+                # Once is a lost answer. Again and again is a stream and a book that will not agree.
+                further = 0 if self._carried else further + 1
+                if further:
+                    log().warning("stream_is_further", times=further)
+                await asyncio.sleep(min(0.02 * 2**further, 5))
             except (*db.TRANSIENT, BusDown, BusError) as error:
+                self.runtime.up = True
                 log().warning("relay_waits", error=type(error).__name__)
                 await asyncio.sleep(0.2)
             except tail.StreamTrouble as trouble:
-                if self.runtime.trouble is None:
+                if RELAY not in self.runtime.troubles:
                     log().error("stream_does_not_fit", error=type(trouble).__name__)
-                self.runtime.trouble, self.runtime.open = trouble, False
-                await asyncio.sleep(0.5)
+                self.runtime.troubles[RELAY] = trouble
+                await asyncio.sleep(1)
             except Exception as error:
                 log().error("relay_failed", error=type(error).__name__)
                 await asyncio.sleep(1)
+            finally:
+                if connection is not None:
+                    connection.terminate()
 
     async def _serve(self, connection: db.Connection) -> None:
         grew = asyncio.Event()
         self.runtime.outbox_grew.tell(grew)
+        self._carried = False
         try:
             await connection.add_listener("outbox", lambda *_: grew.set())
             while True:
@@ -117,20 +130,22 @@ class Relay:
                 following = await meanwhile
             heads |= stored.heads
             carried += len(rows)
+            self._carried = True
             rows = following
         await self._mark(connection, stored)
         return carried
 
     async def _heads(self, connection: db.Connection, lanes: list[int]) -> dict[int, Head]:
         """What each lane ends with; on a fresh connection whatever the stream says of it."""
-        if self._settled:
-            return await tail.heads_of(connection, lanes, self._stream)
-        bus, service = self.runtime.bus, self.runtime.service.name
-        self._stream = await bus.identity()
-        heads = await tail.settle(connection, bus, service, self._stream, lanes)
-        self._settled = True
-        self.runtime.trouble, self.runtime.open = None, not self.runtime.unsafe
-        return heads
+        if not self._settled:
+            bus, service = self.runtime.bus, self.runtime.service.name
+            self._stream = await bus.identity()
+            # Over all lanes, also those that others carry: whether the database is behind is one question.
+            await tail.settle(connection, bus, service, self._stream)
+            self._settled = True
+            self.runtime.troubles.pop(RELAY, None)
+            self.runtime.up = True
+        return await tail.heads_of(connection, lanes, self._stream)
 
     async def _mark_and_fetch(
         self, connection: db.Connection, stored: "_Stored", lanes: list[int], under_way: list[Any]
@@ -194,16 +209,3 @@ class _Stored:
     rows: list[Any]
     seqs: list[int]
     heads: dict[int, Head]
-
-
-class _Connection:
-    """A connection that is closed whatever happens."""
-
-    def __init__(self, connection: db.Connection) -> None:
-        self.db = connection
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.db.terminate()

@@ -88,7 +88,7 @@ async def _assemble(service: Service, settings: Settings) -> Runtime:
         else WallClock()
     )
     pool = await db.open_pool(settings, service.name)
-    runtime = Runtime(service, settings, clock, pool, Bus(settings, service.name), open=False)
+    runtime = Runtime(service, settings, clock, pool, Bus(settings, service.name), up=False, serving=False)
     _offer_commands(runtime, Gate(settings))
     _declare_says(runtime)
     return runtime

@@ -17,6 +17,8 @@ from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.tail import StreamTrouble
 
+RELAY = "relay"
+
 
 def _not_now(code: str, sentence: str, hint: str) -> Refused:
     return Refused(code, sentence, status=503, hint=hint)
@@ -34,18 +36,25 @@ class Runtime:
     outbox_grew: Signal = field(default_factory=Signal)
     time_passed: Signal = field(default_factory=Signal)
     """Fires when the clock was advanced or somebody asked to be woken."""
-    trouble: StreamTrouble | None = None
-    """How the stream does not fit the books, as the relay last saw it."""
+    troubles: dict[str, StreamTrouble] = field(default_factory=dict)
+    """How the stream does not fit the books, by who saw it."""
     unsafe: list[Unsafe] = field(default_factory=list)
     """What was found at the last look that must not be served with."""
-    open: bool = True
-    """Whether commands are let in; a process that comes up opens once it knows that it may."""
+    up: bool = True
+    """Whether a process that comes up has come so far that commands may be let in."""
+    serving: bool = True
+    """Whether the relay and the readers run."""
     backlogged: bool = False
     """Whether so much waits in the outbox that no more may be added."""
     taking: int = 0
     draining: bool = False
     connection_class: type[Connection] = Connection
     """Every connection is of this class, so that rehearsals can break each of its awaits."""
+
+    @property
+    def open(self) -> bool:
+        """Whether commands are let in."""
+        return self.up and not self.unsafe and RELAY not in self.troubles
 
     async def connect(self) -> Connection:
         """A connection beside the pool, for who holds locks on it."""

@@ -8,6 +8,7 @@ a server is away is no finding: that is for readiness, and the errors of being a
 import asyncio
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +20,7 @@ from services.chassis.bus import Bus, BusDown, BusError
 from services.chassis.clock import wall_now
 from services.chassis.db import Connection
 from services.chassis.findings import Facts, Node
-from services.chassis.refusals import CHECKS, Unsafe, judge
+from services.chassis.refusals import CHECKS, DATABASE, Unsafe, judge
 from services.chassis.service import Service
 from services.chassis.settings import Settings
 
@@ -48,10 +49,29 @@ async def unsafe(settings: Settings, service: Service, db: Connection, bus: Bus)
     `db` should be a new connection, because the settings of a role or a database hold from the next one on.
     Of several monitors most must answer: one node of three may be away, and is judged when it is back.
     """
-    return judge(await _observe(settings, service, db, bus))
+    facts = await _database(db)
+    try:
+        return judge(await _with_the_bus(facts, settings, service, bus))
+    except (BusDown, BusError):
+        # What is wrong with the database is wrong whether or not the bus can be seen.
+        found = judge(facts, DATABASE)
+        if found:
+            return found
+        raise
 
 
-async def _observe(settings: Settings, service: Service, db: Connection, bus: Bus) -> Facts:
+async def _with_the_bus(facts: Facts, settings: Settings, service: Service, bus: Bus) -> Facts:
+    return replace(
+        facts,
+        monitors=len(settings.nats_monitor_urls),
+        nodes=await _nodes(settings.nats_monitor_urls),
+        replicas=settings.nats_replicas,
+        says=tuple(said_subjects(event) for event in service.says),
+        stream=await _stream(bus),
+    )
+
+
+async def _database(db: Connection) -> Facts:
     before = wall_now()
     role = await db.fetchrow(_ROLE)
     assert role is not None
@@ -60,11 +80,6 @@ async def _observe(settings: Settings, service: Service, db: Connection, bus: Bu
         role=role,
         books=await _books(db),
         database_clock_off=_off(before, role["now"]),
-        monitors=len(settings.nats_monitor_urls),
-        nodes=await _nodes(settings.nats_monitor_urls),
-        replicas=settings.nats_replicas,
-        says=tuple(said_subjects(event) for event in service.says),
-        stream=await _stream(bus),
     )
 
 

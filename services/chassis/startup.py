@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
-from contracts.subjects import LANES
-from services.chassis import db, tail
+from services.chassis import db
 from services.chassis.bus import BusDown, BusError
 from services.chassis.health import resume_clock
 from services.chassis.lanes import Reader
@@ -25,20 +24,19 @@ _BACKLOG = "SELECT count(*) FROM (SELECT FROM outbox WHERE sent_at IS NULL LIMIT
 
 
 async def come_up(runtime: Runtime, components: Components, start: Start) -> None:
-    """Look until all is sound, then start the relay and the readers, let commands in, and keep watch.
+    """Look until all is sound, then start the relay and the readers, and keep watch.
 
-    Where only the bus is away commands are let in, for they need nothing but Postgres; so how much waits
-    to be sent is watched from the beginning. Whether the database is older than the bus is asked as soon
-    as that answers, before anything is published.
+    Commands are let in once the relay has seen that the stream is no further than the database. Where only
+    the bus is away they are let in too, for they need nothing but Postgres; so how much waits to be sent
+    is watched from the beginning.
     """
     await _until(_database_stands, runtime, components)
-    await resume_clock(runtime)
     start(_bound_what_waits(runtime))
     await _until(_all_is_safe, runtime, components)
     start(Relay(runtime).run())
     for number in range(runtime.settings.readers):
         start(Reader(runtime, number).run())
-    await _until(_bus_is_no_further, runtime, components)
+    runtime.serving = True
     await _keep_watch(runtime)
 
 
@@ -59,18 +57,20 @@ async def _until(look: Look, runtime: Runtime, components: Components) -> None:
 
 
 async def _database_stands(runtime: Runtime, components: Components) -> bool:
-    async with runtime.pool.acquire() as connection:
-        return not await db.pending(connection, components)
+    async with runtime.reading() as connection:
+        if await db.pending(connection, components):
+            return False
+    await resume_clock(runtime)
+    return True
 
 
 async def _all_is_safe(runtime: Runtime, _: Components) -> bool:
     try:
         await check(runtime)
     except (BusDown, BusError):
-        runtime.open = True
+        runtime.up = True
         raise
-    runtime.open = not runtime.unsafe
-    return runtime.open
+    return not runtime.unsafe
 
 
 async def check(runtime: Runtime) -> None:
@@ -80,25 +80,10 @@ async def check(runtime: Runtime) -> None:
         found = await unsafe(runtime.settings, runtime.service, connection, runtime.bus)
     finally:
         connection.terminate()
-    if found != runtime.unsafe:
-        for each in found:
+    before, runtime.unsafe = {each.name for each in runtime.unsafe}, found
+    for each in found:
+        if each.name not in before:
             log().error("unsafe", name=each.name, sentence=each.sentence, cure=each.cure)
-        runtime.unsafe = found
-
-
-async def _bus_is_no_further(runtime: Runtime, _: Components) -> bool:
-    """Whether the database knows everything that the stream holds of this service."""
-    bus, service = runtime.bus, runtime.service.name
-    async with runtime.pool.acquire() as connection:
-        try:
-            await tail.settle(connection, bus, service, await bus.identity(), range(LANES))
-        except tail.StreamTrouble as trouble:
-            runtime.trouble = trouble
-            runtime.open = False
-            return False
-    runtime.trouble = None
-    runtime.open = True
-    return True
 
 
 async def _bound_what_waits(runtime: Runtime) -> None:

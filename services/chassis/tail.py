@@ -55,10 +55,6 @@ class BehindTheBus(StreamTrouble):
         "if this does not end, restore the newest write-ahead log: only there are the commands since then."
     )
 
-    def __init__(self, events: int) -> None:
-        super().__init__(events)
-        self.events = events
-
 
 @dataclass(frozen=True, slots=True)
 class Head:
@@ -91,30 +87,27 @@ async def move_heads(db: Connection, heads: Mapping[int, Head], stream: str) -> 
     await db.execute(_MOVE, *columns, [stream] * len(heads))
 
 
-async def settle(
-    db: Connection, bus: Bus, service: str, stream: str, lanes: Iterable[int]
-) -> dict[int, Head]:
-    """Mark as sent what the stream holds behind the known heads; returns the heads after that.
+async def settle(db: Connection, bus: Bus, service: str, stream: str) -> None:
+    """Mark as sent what the stream holds behind the known heads, and move them there.
 
     Raises ForeignStream, DamagedStream or BehindTheBus; what could be marked stays marked.
     """
-    heads = await heads_of(db, lanes, stream)
-    held = await _read(bus, service, heads)
+    held = await _read(bus, service, await heads_of(db, range(LANES), stream))
     if not held:
-        return heads
+        return
     async with db.transaction():
-        known = {
-            r["event_id"]
-            for r in await db.fetch(
-                _KNOWN, [h.id for h in held], [h.head.seq for h in held], clock.wall_now()
-            )
-        }
-        unknown = {h.lane for h in held if h.id not in known}
-        moved = {h.lane: h.head for h in held if h.lane not in unknown}
+        ids, seqs = [h.id for h in held], [h.head.seq for h in held]
+        known = {r["event_id"] for r in await db.fetch(_KNOWN, ids, seqs, clock.wall_now())}
+        moved: dict[int, Head] = {}
+        stopped: set[int] = set()
+        for h in held:
+            if h.id not in known:
+                stopped.add(h.lane)
+            elif h.lane not in stopped:
+                moved[h.lane] = h.head
         await move_heads(db, moved, stream)
-    if unknown:
-        raise BehindTheBus(sum(h.id not in known for h in held))
-    return heads | moved
+    if stopped:
+        raise BehindTheBus
 
 
 async def _read(bus: Bus, service: str, heads: Mapping[int, Head]) -> list[Held]:
@@ -141,7 +134,7 @@ async def _sweep(bus: Bus, service: str, lanes: Iterable[int], **policy: object)
             int(m.subject.split(".")[2]),
             Head(m.seq, ordinal_in(m.headers)),
         )
-        for m in await bus.sweep(filters, **policy)
+        for m in await bus.sweep(filters, "Nats-Msg-Id", ORDINAL, **policy)
     ]
 
 

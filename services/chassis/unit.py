@@ -163,10 +163,10 @@ class Unit:
         if event.aggregate_id != key[1]:
             raise ValueError(f"{event.type()} is about another aggregate than the one it was recorded on")
         row.said += 1
-        at, body = cause.moment.at, event.model_dump_json(exclude_none=True)
+        at = cause.moment.at
         envelope = Envelope(
             # The same fact said again after a restored backup is the same event.
-            id=clock.derived_id(at, self.service.name, *key, row.version, cause.moment.cause, body),
+            id=clock.derived_id(at, self.service.name, *key, row.version, cause.moment.cause),
             event=event,
             at=at,
             recorded_at=self.recorded_at,
@@ -175,7 +175,7 @@ class Unit:
             causation_id=cause.moment.cause,
             traceparent=cause.traceparent,
         )
-        said = _encoded(envelope, body)
+        said = _encoded(envelope)
         self.outbox.append(said)
         return said
 
@@ -234,11 +234,12 @@ class Unit:
             await self.db.execute(_WAKES, *map(list, zip(*asked, strict=True)))
 
 
-def _encoded(e: Envelope, body: str) -> Said:
+def _encoded(e: Envelope) -> Said:
     """An envelope as its outbox row. Raises TooLarge where the bus would not take it."""
-    name, aggregate_id = e.type, e.event.aggregate_id
-    if len(body.encode()) > MAX_EVENT_BYTES:
+    name, body, aggregate_id = e.type, e.body(), e.event.aggregate_id
+    if len(body) > MAX_EVENT_BYTES:
         raise TooLarge(f"{name} would be larger than {MAX_EVENT_BYTES} bytes")
+    text = body.decode()
     row = (
         e.id,
         name,
@@ -249,11 +250,11 @@ def _encoded(e: Envelope, body: str) -> Said:
         e.correlation_id,
         subject_of(e.event),
         json.dumps(e.headers()),
-        body,
+        text,
         e.at,
         e.recorded_at,
     )
-    return Said(e.id, name, body, row)
+    return Said(e.id, name, text, row)
 
 
 _JOURNAL = """INSERT INTO journal (aggregate, aggregate_id, version, type, data, cause, at, recorded_at)

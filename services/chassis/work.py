@@ -15,6 +15,7 @@ from services.chassis import parking
 from services.chassis.db import Connection
 from services.chassis.runtime import Runtime
 from services.chassis.service import Aggregate, Reaction
+from services.chassis.tail import ordinal_in
 from services.chassis.telemetry import MESSAGES, log, span
 from services.chassis.unit import Cause, Conflict, Unit
 
@@ -43,6 +44,9 @@ class Message:
     correlation_id: str
     traceparent: str | None
     seq: int = 0
+    ordinal: int = 0
+    """The how manieth of its teller and lane it is; 0 where it does not say."""
+    teller: str = ""
     trouble: str = ""
     """Why it must be parked unread: unknown type or unreadable."""
 
@@ -50,7 +54,8 @@ class Message:
 def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str], body: bytes) -> Message:
     """Turn what the bus delivered into a message; what cannot be read is marked, never raised."""
     parts = subject.split(".")
-    network, lane = parts[1], int(parts[2])
+    network, lane, teller = parts[1], int(parts[2]), parts[3]
+    ordinal = ordinal_in(headers)
     headers = {_clean(k): _clean(v) for k, v in headers.items()}
     name = headers.get("ce-type", "")[:200]
     id = headers.get("ce-id", "")
@@ -64,7 +69,7 @@ def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str]
     }
     unread = Message(
         "event", id if known else f"seq-{seq}", name, key or f"seq-{seq}", lane, runtime.clock.now(), content,
-        None, None, key, headers.get("traceparent"), seq,
+        None, None, key, headers.get("traceparent"), seq, ordinal, teller,
     )  # fmt: skip
     kind = runtime.service.language.get(name)
     if kind is None:
@@ -83,7 +88,7 @@ def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str]
         return give_up(unread, "wrong_subject")
     return Message(
         "event", id, name, event.aggregate_id, lane, envelope.at, content, reaction, event,
-        envelope.correlation_id, envelope.traceparent, seq,
+        envelope.correlation_id, envelope.traceparent, seq, ordinal, teller,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import asyncpg
@@ -11,6 +11,7 @@ from nats.aio.msg import Msg
 from services.chassis import db
 from services.chassis.bus import Bus, BusDown
 from services.chassis.db import Connection
+from services.chassis.runtime import Runtime
 from tests.chassis.conftest import Lab
 
 
@@ -115,3 +116,9 @@ class Deaf:
                 await callback(msg)
 
         return await self.bus.listen(subject, deliver)
+
+
+def on_bus(lab: Lab, bus: Gate | Deaf) -> Runtime:
+    """The lab's service with another bus."""
+    other: Any = bus
+    return replace(lab.runtime, bus=other)

@@ -32,6 +32,7 @@ class Crowd:
 
     lab: Lab
     processes: dict[int, asyncio.subprocess.Process] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     async def spawn(self, port: int) -> None:
         settings = self.lab.settings
@@ -52,6 +53,7 @@ class Crowd:
             "HANDRAIL_TOKEN_ISSUER": settings.token_issuer,
             "HANDRAIL_READERS": "2",
             "HANDRAIL_LOG_LEVEL": "CRITICAL",
+            **self.environment,
         }
         self.processes[port] = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.chassis.toy_service", env=environment, cwd=ROOT

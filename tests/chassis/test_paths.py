@@ -202,7 +202,7 @@ async def test_a_foreign_stream_is_refused_until_it_is_adopted_and_filled_again(
     assert (await lab.runtime.bus.stream())["state"]["messages"] == 0
     ids = [r["event_id"] for r in await lab.fetch("SELECT event_id FROM outbox")]
     async with lab.runtime.pool.acquire() as connection:
-        await adopt(connection, await lab.runtime.bus.identity(), ids, {})
+        await adopt(connection, await lab.runtime.bus.identity(), 0, ids, [])
     await lab.until(lambda: _is_in_trouble(lab, type(None)))
     await lab.quiet()
 
@@ -210,7 +210,7 @@ async def test_a_foreign_stream_is_refused_until_it_is_adopted_and_filled_again(
 
 
 async def _is_in_trouble(lab: Lab, kind: type) -> bool:
-    return isinstance(lab.runtime.trouble, kind)
+    return isinstance(lab.runtime.troubles.get("relay"), kind)
 
 
 async def test_two_aggregates_in_one_command_are_locked_without_deadlock(lab: Lab) -> None:

@@ -310,7 +310,7 @@ async def test_a_clock_that_is_minutes_off_is_named(place: Place, monkeypatch: p
 
 async def test_a_nats_server_without_atomic_batches_is_named(place: Place) -> None:
     async with connected(place.settings) as (connection, bus):
-        facts = await selfcheck._observe(place.settings, toy, connection, bus)
+        facts = await selfcheck._with_the_bus(await selfcheck._database(connection), place.settings, toy, bus)
     (node,) = facts.nodes
 
     for version, names in (("2.11.9", ["nats_version"]), ("2.12.0-RC.1", []), ("3.0.0", [])):

@@ -26,10 +26,10 @@ from nats.aio.msg import Msg
 from contracts.event import Envelope
 from contracts.subjects import LANES, lane_of, subject_of
 from contracts.vocabulary import Actor, ActorType
+from deploy.local.bench.adding import Added
 from deploy.local.bench.ground import Ground, prepared
 from deploy.local.bench.plain import work_through
 from deploy.local.bench.raw import Outgoing, insert_rows, publish_batches, read_all
-from deploy.local.bench.tally import Added
 from deploy.local.output import say
 from deploy.local.processes import Stack
 from services.chassis import clock, db
@@ -96,10 +96,10 @@ class SettledReader(Reader):
         fresh, self.held = share != self.held, share
         return fresh
 
-    async def _deliver(self, msg: Msg) -> None:
+    async def _deliver(self, consumer: str, msg: Msg) -> None:
         if msg.data and self.first_at is None:
             self.first_at = perf_counter()
-        await super()._deliver(msg)
+        await super()._deliver(consumer, msg)
 
 
 def measure(events: int) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from contracts.event import Envelope
 from contracts.subjects import ROOT, STREAM, lane_of, subject_of
+from deploy.local.bench.adding import Added
 from deploy.local.bench.ground import Ground
-from deploy.local.bench.tally import Added, Tallied, Tally
+from deploy.local.bench.tally import Tallied, Tally
 from services.chassis import clock, codec, db
 
 _TABLES = """CREATE SCHEMA IF NOT EXISTS plain;

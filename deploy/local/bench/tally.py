@@ -8,14 +8,8 @@ from fastapi import APIRouter
 from contracts.decisions import Moment
 from contracts.event import PatientEvent
 from contracts.vocabulary import Count, ShortText
+from deploy.local.bench.adding import Added
 from services.chassis.service import Aggregate, Service, on
-
-
-class Added(PatientEvent):
-    """Something was added to a tally."""
-
-    amount: Count
-    note: ShortText
 
 
 class Tallied(PatientEvent):
@@ -69,7 +63,7 @@ service = Service(
     takes={},
     hears={Added: on(TALLIES, add, creates=True)},
     wakes={},
-    says=(Added, Tallied),
+    says=(Tallied,),
     language={Added.type(): Added, Tallied.type(): Tallied},
     routes=APIRouter(),
 )
