@@ -96,8 +96,13 @@ class Disk:
             os.fsync(ballast.fileno())
 
     def free(self) -> None:
-        """Give back what `fill` took."""
+        """Give back what `fill` took, also for the time after a power cut."""
         (self.path / _BALLAST).unlink(missing_ok=True)
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def free_bytes(self) -> int:
         """What can still be written."""

@@ -16,6 +16,7 @@ def faults(
     ] = "",
     nodes: Annotated[int, typer.Option(help="Nodes of NATS: 1, or 3 with three replicas.")] = 1,
     sites: Annotated[int, typer.Option(help="Sites of the network; more of them say more.")] = 3,
+    load: Annotated[str, typer.Option(help="`life`, or `flood`: as many events as can be.")] = "life",
     schedule: Annotated[
         bool, typer.Option("--schedule", help="Only show what would be broken when.")
     ] = False,
@@ -28,15 +29,16 @@ def faults(
     from deploy.local.faults.schedule import HANDS, KINDS, Cast
     from deploy.local.faults.schedule import schedule as plan
     from deploy.local.output import Document, say, show, table
-    from deploy.local.secrets import SERVICES
 
     kinds = tuple(kind.strip() for kind in faults.split(",") if kind.strip()) or KINDS
-    order = Order(seed, minutes, kinds, nodes, sites)  # type: ignore[arg-type]  # checked next
+    order = Order(seed, minutes, kinds, nodes, sites, load)  # type: ignore[arg-type]  # checked next
     order.check()
     if schedule:
         wanted, left_out = possible(kinds, nodes)
         names = ("nats",) if nodes == 1 else tuple(f"nats-{n}" for n in range(1, nodes + 1))
-        planned = {h: plan(seed, minutes * 60, wanted, Cast(SERVICES, names), h) for h in HANDS}
+        planned = {
+            h: plan(seed, minutes * 60, wanted, Cast(order.start().processes, names), h) for h in HANDS
+        }
         document: Document = {
             "seed": seed,
             "left_out": left_out,
@@ -59,7 +61,9 @@ def faults(
             *table([["what", "count"], *([name, str(d[name])] for name in shown)]),
             *d["details"],
             *([d["trouble"]] if d["trouble"] else []),
-            "Clean." if result.clean else f"NOT CLEAN: repeat with --seed {seed} --minutes {minutes:g}.",
+            "Clean."
+            if result.clean
+            else f"NOT CLEAN: repeat with --seed {seed} --minutes {minutes:g} --load {load}.",
         ],
     )
     raise typer.Exit(0 if result.clean else 1)

@@ -11,18 +11,18 @@ from deploy.local.network import Network
 from deploy.local.trouble import Trouble
 
 
-async def apply(network: Network, services: Iterable[str]) -> None:
+async def apply(network: Network, services: Iterable[str], package: str = "services.{}") -> None:
     """Apply what is missing, each service as the owner of its schema. Raises Trouble if it cannot be done."""
-    await asyncio.gather(*(_apply(network, name) for name in services))
+    await asyncio.gather(*(_apply(network, name, package.format(name)) for name in services))
 
 
-async def _apply(network: Network, name: str) -> None:
+async def _apply(network: Network, name: str, package: str) -> None:
     import asyncpg
 
     from services.chassis import db
 
     try:
-        files = {"chassis": db.migrations_of("services.chassis"), name: db.migrations_of(f"services.{name}")}
+        files = {"chassis": db.migrations_of("services.chassis"), name: db.migrations_of(package)}
     except (ModuleNotFoundError, FileNotFoundError) as error:
         raise Trouble(f"There is no service {name!r}.", code="unknown_service") from error
     connection = await asyncpg.connect(

@@ -48,6 +48,7 @@ class NatsServer:
         place: Path | None = None,
         name: str = "nats",
         cluster: Cluster | None = None,
+        says: Mapping[str, Sequence[type]] | None = None,
     ) -> None:
         self.name = name
         self.folder = data / name
@@ -57,19 +58,21 @@ class NatsServer:
         self.passwords = passwords
         self.log = data / "logs" / f"{name}.log"
         self.cluster = cluster
+        self.says = says
 
     def prepare(self) -> None:
         """Write the configuration, which holds the passwords."""
         from contracts.catalogue import events_of
         from deploy.nats.permissions import users
 
+        says = self.says or {name: events_of(name) for name in SERVICES}
         self.folder.mkdir(mode=0o700, exist_ok=True)
         self.folder.chmod(0o700)
         config = configuration(
             port=self.port,
             monitor_port=self.monitor_port,
             store=self.store,
-            users=users(self.passwords, {name: events_of(name) for name in SERVICES}),
+            users=users(self.passwords, says),
             name=self.name,
             cluster=self.cluster,
         )
@@ -91,6 +94,7 @@ def nodes(
     passwords: Mapping[str, str],
     places: Mapping[str, Path],
     linked: bool,
+    says: Mapping[str, Sequence[type]] | None = None,
 ) -> list[NatsServer]:
     """The servers of these names, as a cluster if there are several; linked ones meet over their links."""
     secret = secrets.token_urlsafe(24)
@@ -109,6 +113,7 @@ def nodes(
             place=places.get(name),
             name=name,
             cluster=cluster(name) if len(names) > 1 else None,
+            says=says,
         )
         for name in names
     ]

@@ -81,6 +81,11 @@ class Network:
         return tuple(self.run.get("services", SERVICES))
 
     @property
+    def schemas(self) -> tuple[str, ...]:
+        """The services that have books here, whether or not they run."""
+        return tuple(self.run.get("schemas", SERVICES))
+
+    @property
     def clock(self) -> str:
         return str(self.run.get("clock", "wall"))
 

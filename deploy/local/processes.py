@@ -1,8 +1,4 @@
-"""Start, watch, kill and stop every process of a local network.
-
-with Stack(folder, clock="manual") as stack:
-httpx.get(stack.url("intake") + "/readyz")
-"""
+"""Start, watch, kill and stop every process of a local network."""
 
 import asyncio
 import contextlib
@@ -14,10 +10,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from deploy.local import child as children
 from deploy.local import folder, links, migrations, ports, roles, stream
@@ -60,6 +56,9 @@ class Stack(Network):
     tree from which a service is started, where that is another than this one.
     """
 
+    package: ClassVar[str] = "services.{}"
+    says: ClassVar[Mapping[str, Sequence[type]] | None] = None
+
     def __init__(
         self,
         data_dir: Path | str,
@@ -93,6 +92,15 @@ class Stack(Network):
     @property
     def started(self) -> bool:
         return self._started
+
+    @property
+    def serving(self) -> tuple[str, ...]:
+        """The processes that serve: one for each service, unless a kind of stack has more."""
+        return self._wanted
+
+    def service_of(self, process: str) -> str:
+        """The service that a process serves."""
+        return process
 
     @classmethod
     def temporary(cls, **options: Any) -> Self:
@@ -228,8 +236,8 @@ class Stack(Network):
 
     def service_environment(self, name: str) -> dict[str, str]:
         """The whole configuration of a service process."""
-        environment = clean_environment()
-        environment |= {k: os.environ[k] for k in _SETTINGS_PASSED_ON if k in os.environ}
+        service = self.service_of(name)
+        environment = clean_environment() | {k: os.environ[k] for k in _SETTINGS_PASSED_ON if k in os.environ}
         paths = [str(self.code.get(name, _ROOT)), environment.get("PYTHONPATH", "")]
         environment |= {
             "PYTHONPATH": os.pathsep.join(p for p in paths if p),
@@ -238,13 +246,11 @@ class Stack(Network):
             "HANDRAIL_PG_HOST": HOST,
             "HANDRAIL_PG_PORT": str(self._port_to("postgres", name)),
             "HANDRAIL_PG_DATABASE": roles.DATABASE,
-            "HANDRAIL_PG_USER": name,
-            "HANDRAIL_PG_PASSWORD": self.passwords["postgres"][name],
-            "HANDRAIL_NATS_SERVERS": ",".join(
-                f"nats://{HOST}:{self._port_to(node, name)}" for node in self._nodes
-            ),
-            "HANDRAIL_NATS_USER": name,
-            "HANDRAIL_NATS_PASSWORD": self.passwords["nats"][name],
+            "HANDRAIL_PG_USER": service,
+            "HANDRAIL_PG_PASSWORD": self.passwords["postgres"][service],
+            "HANDRAIL_NATS_SERVERS": ",".join(f"nats://{HOST}:{self._port_to(n, name)}" for n in self._nodes),
+            "HANDRAIL_NATS_USER": service,
+            "HANDRAIL_NATS_PASSWORD": self.passwords["nats"][service],
             "HANDRAIL_NATS_MONITORS": ",".join(f"http://{HOST}:{self.nats_monitor(n)}" for n in self._nodes),
             "HANDRAIL_NATS_REPLICAS": str(len(self._nodes)),
             "HANDRAIL_CLOCK": self._clock,
@@ -270,7 +276,7 @@ class Stack(Network):
         doors = ("monitor", "cluster") if len(nodes) > 1 else ("monitor",)
         of_nodes = [f"{name}_{door}" for name in nodes for door in doors]
         named = links.names(self._wanted, nodes) if self._linked else ()
-        names = ("postgres", *nodes, *of_nodes, *SERVICES, *named)
+        names = ("postgres", *nodes, *of_nodes, *dict.fromkeys((*SERVICES, *self._wanted)), *named)
         self.run = {
             "ports": ports.choose(names, self.ports),
             "clock": self._clock,
@@ -300,7 +306,7 @@ class Stack(Network):
             self._places.get("postgres"),
         )
         nodes = nats_nodes(
-            self.data, self._nodes, self.ports, self.passwords["nats"], self._places, linked=self._linked
+            self.data, self._nodes, self.ports, self.passwords["nats"], self._places, self._linked, self.says
         )
         self.run["postgres_home"] = str(postgres.home)
         self.run["nats_stores"] = {node.name: str(node.store) for node in nodes}
@@ -310,7 +316,7 @@ class Stack(Network):
             postgres.prepare()
             self._spawn(postgres.child())
             admin = self.pg_dsn_kwargs(ADMIN)
-            asyncio.run(roles.arrange(admin, SERVICES, self.passwords["postgres"]))
+            asyncio.run(roles.arrange(admin, self.schemas, self.passwords["postgres"]))
 
         def start_nats() -> None:
             for node in nodes:
@@ -328,14 +334,14 @@ class Stack(Network):
 
         if self._wanted:
             self._say("starting " + ", ".join(self._wanted))
-            asyncio.run(migrations.apply(self, self._wanted))
+            asyncio.run(migrations.apply(self, set(map(self.service_of, self._wanted)), self.package))
         self._together([start(name) for name in self._wanted])
 
     def _service(self, name: str) -> Child:
         return Child(
             name,
             # -P: what lies in the current folder must not shadow a module.
-            [sys.executable, "-P", "-m", f"services.{name}.app"],
+            [sys.executable, "-P", "-m", f"{self.package.format(self.service_of(name))}.app"],
             self.data / "logs" / f"{name}.log",
             lambda: http_status(self.ports[name], "/readyz") == 200,
             self.service_environment(name),

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -185,23 +185,32 @@ async def read_stream(stack: Network) -> list[Said]:
 
 async def read_messages(stack: Network, *, headers_only: bool = False) -> Stream:
     """Every message of the stream in its order, by an ephemeral consumer."""
+    messages: list[Carried] = []
+    created, last = await pass_through(stack, messages.append, headers_only=headers_only)
+    return Stream(created, last, tuple(messages))
+
+
+async def pass_through(
+    stack: Network, take: Callable[[Carried], None], *, headers_only: bool = False
+) -> tuple[str, int]:
+    """Hand on every message of the stream in its order and keep none; returns its creation time and end."""
     import nats
 
     client = await nats.connect(**stack.nats_kwargs("operator"), connect_timeout=10)
     try:
-        return await _read_all(client, headers_only)
+        return await _read_all(client, take, headers_only)
     finally:
         await client.close()
 
 
-async def _read_all(client: Any, headers_only: bool) -> Stream:
+async def _read_all(client: Any, take: Callable[[Carried], None], headers_only: bool) -> tuple[str, int]:
     try:
         found = await _api(client, f"STREAM.INFO.{STREAM}", {})
     except _NoStream:
-        return Stream("", 0, ())
+        return "", 0
     created, last = str(found["created"]), int(found["state"]["last_seq"])
     if not found["state"]["messages"]:
-        return Stream(created, last, ())
+        return created, last
     config = {
         "deliver_policy": "all",
         "ack_policy": "none",
@@ -211,16 +220,16 @@ async def _read_all(client: Any, headers_only: bool) -> Stream:
         "inactive_threshold": 30_000_000_000,
     }
     made = await _api(client, f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
-    pull = _Pull(client, made["name"])
-    await pull.to_the_end()
-    return Stream(created, last, tuple(pull.messages))
+    await _Pull(client, made["name"], take).to_the_end()
+    return created, last
 
 
 class _Pull:
     """Pulls one consumer dry."""
 
-    def __init__(self, client: Any, consumer: str) -> None:
-        self.messages: list[Carried] = []
+    def __init__(self, client: Any, consumer: str, take: Callable[[Carried], None]) -> None:
+        self._hand_on = take
+        self._taken = 0
         self._client = client
         self._inbox = client.new_inbox()
         self._subject = f"$JS.API.CONSUMER.MSG.NEXT.{STREAM}.{consumer}"
@@ -235,10 +244,10 @@ class _Pull:
         try:
             await self._ask()
             while not self._dry.is_set():
-                before = len(self.messages)
+                before = self._taken
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._dry.wait(), PATIENCE)
-                if not self._dry.is_set() and len(self.messages) == before:
+                if not self._dry.is_set() and self._taken == before:
                     raise RuntimeError(f"the stream fell silent after {before} messages")
         finally:
             await subscription.unsubscribe()
@@ -260,7 +269,8 @@ class _Pull:
         # Domain and account come first in the newer form.
         seq, pending = (parts[5], parts[8]) if len(parts) == 9 else (parts[7], parts[10])
         digest = hashlib.sha256(message.data).digest()
-        self.messages.append(Carried(int(seq), message.subject, headers, digest))
+        self._hand_on(Carried(int(seq), message.subject, headers, digest))
+        self._taken += 1
         self._credit -= 1
         if pending == "0":
             self._dry.set()

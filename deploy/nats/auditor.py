@@ -25,6 +25,8 @@ PATIENCE = 240
 FORGET = 11
 """Seconds after which a node no longer answers from memory what it was asked before."""
 _NO_SPARE = 10075
+_PATIENT_TRIES = 5
+_PATIENCE_WITH_NEW = 40
 
 
 class Record(Protocol):
@@ -126,12 +128,14 @@ async def audit(
     found = await examine(client, wanted, monitors, record)
     if found.ok or not mend:
         return found
-    async with asyncio.timeout(patience):
-        deeds = await _mend(client, found, record)
-        if not deeds:
-            return found
-        after = await examine(client, wanted, monitors, record)
-    return replace(after, deeds=deeds)
+    try:
+        async with asyncio.timeout(patience):
+            deeds = await _mend(client, found, record)
+    except (Unreadable, TimeoutError) as error:
+        deeds = [f"not mended: {str(error) or 'it took too long'}"]
+    if not deeds:
+        return found
+    return replace(await examine(client, wanted, monitors, record), deeds=deeds)
 
 
 def _peers(client: Client, info: dict[str, Any]) -> list[Peer]:
@@ -139,6 +143,8 @@ def _peers(client: Client, info: dict[str, Any]) -> list[Peer]:
 
 
 async def _try_to_read(client: Client, peer: Peer, last: int, collect: bool) -> Copy | str:
+    if peer.away:
+        return "offline"
     try:
         return await read(client, peer.name, last, collect=collect)
     except Unreadable as error:
@@ -157,7 +163,7 @@ def _judge(peer: Peer, copy: Copy | str, counted: Counters | None) -> Replica:
             state="behind" if behind else "damaged",
             missing=copy.lacks,
             first_missing=first,
-            why=f"{copy.lacks} missing, the first is {first}",
+            why=f"at least {copy.lacks} missing, the first is {first}",
         )
     if counted and counted.holes:
         return replace(found, state="damaged", why=f"the node itself counts {counted.holes} missing")
@@ -219,7 +225,7 @@ async def _refill(client: Client, found: Report, record: Record | None, *, anew:
     if anew:
         held: set[str] = set()
         for replica in found.replicas:
-            copy = await read(client, replica.node, found.events, collect=True)
+            copy = await read(client, replica.node, found.events, collect=True, thorough=True)
             held |= copy.ids or set()
         only_here = len(held - await record.said())
         if only_here:
@@ -244,13 +250,26 @@ async def _replace(client: Client, whole: str, damaged: Sequence[str], found: Re
         await _settled(client, whole, without=node)
         await _check_copies(client, [whole, *damaged], found.events)
     await _scale(client, whole, found.wanted)
+    await _check_copies(client, [whole], found.events)
 
 
 async def _check_copies(client: Client, known: Sequence[str], last: int) -> None:
-    """Stop before the next replica is given up if the one that has just been made is not whole."""
+    """Wait until what was copied is whole, which a leader may claim long before; stop if it never is.
+
+    The next replica is given up only after this.
+    """
     for node in await _members(client):
-        if node not in known and (await read(client, node, last)).missing:
-            raise Unreadable(f"{node} did not get a whole copy")
+        missing: list[tuple[int, int]] = []
+        tries = 0
+        while node not in known:
+            copy = await read(client, node, last, patience=_PATIENCE_WITH_NEW)
+            before, missing = missing, copy.missing
+            if not missing:
+                break
+            tries = tries + 1 if missing == before else 0
+            if tries == _PATIENT_TRIES:
+                raise Unreadable(f"{node} did not get a whole copy")
+            await asyncio.sleep(1)
 
 
 async def _members(client: Client) -> list[str]:

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import json
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -21,8 +22,10 @@ from nats.aio.msg import Msg
 from contracts.subjects import STREAM
 
 PULL = 5000
+PATIENCE = 5
+"""Seconds until a node that serves no reader is taken for unreachable."""
 _ID = re.compile(rb"\r\nce-id: *([^\r]+)\r\n", re.IGNORECASE)
-_TRIES = 60
+_FAST_TRIES = 15
 _SILENCE = 3
 _NOT_YET_THERE = "503"
 _IDLE = 30_000_000_000
@@ -57,7 +60,8 @@ class Peer:
     name: str
     leader: bool
     level: bool
-    """Online and up with the leader."""
+    """Online and, as far as the leader knows, up with it."""
+    away: bool = False
 
 
 @dataclass(slots=True)
@@ -66,6 +70,8 @@ class Copy:
 
     node: str
     last: int
+    thorough: bool = False
+    patience: float = PATIENCE
     read: int = 0
     missing: list[tuple[int, int]] = field(default_factory=list)
     fingerprint: int = 0
@@ -81,7 +87,8 @@ class Copy:
 
     @property
     def lacks(self) -> int:
-        return self.last - self.read
+        """How many are known to be missing; unless it was read thoroughly, there may be more."""
+        return sum(high - low + 1 for low, high in self.missing)
 
     @property
     def only_the_end_is_missing(self) -> bool:
@@ -110,45 +117,68 @@ def peers(info: dict[str, Any], alone: str = "") -> list[Peer]:
             replica["name"],
             leader=False,
             level=bool(replica["current"]) and not replica.get("offline") and not replica.get("lag"),
+            away=bool(replica.get("offline")),
         )
         for replica in cluster.get("replicas") or []
     ]
 
 
-async def read(client: Client, node: str, last: int, *, collect: bool = False) -> Copy:
-    """Ask one node for every event up to `last`, and twice for what it did not give."""
-    copy = Copy(node, last, ids=set() if collect else None)
-    if last:
-        copy.missing = await _read(client, copy, [(1, last)])
-    if copy.missing:
-        # What was in flight arrives meanwhile; what cannot be read stays away.
-        await asyncio.sleep(1)
-        copy.missing = await _read(client, copy, copy.missing)
+async def read(
+    client: Client,
+    node: str,
+    last: int,
+    *,
+    collect: bool = False,
+    thorough: bool = False,
+    patience: float = PATIENCE,
+) -> Copy:
+    """Ask one node for every event up to `last`, and twice for what it did not give.
+
+    Ends at the first event that is really missing, as a rotten block can take half a minute to read;
+    `thorough` reads on to the end, once.
+    """
+    copy = Copy(node, last, thorough, patience, ids=set() if collect else None)
+    upto = 0
+    while upto < last and not copy.missing:
+        missing, upto = await _read(client, copy, [(upto + 1, last)])
+        if missing and thorough:
+            copy.missing = missing
+        elif missing:
+            # What was in flight arrives meanwhile; what cannot be read stays away.
+            await asyncio.sleep(1)
+            copy.missing, _ = await _read(client, copy, missing)
     return copy
 
 
-async def _read(client: Client, copy: Copy, wanted: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Take what is wanted, in order; returns what did not come.
+async def _read(
+    client: Client, copy: Copy, wanted: list[tuple[int, int]]
+) -> tuple[list[tuple[int, int]], int]:
+    """Take what is wanted, in order; returns what did not come, and up to where it was read.
 
-    At some rotten records the server falls silent instead of skipping: then the next consumer starts
+    Should the server fall silent at a rotten record instead of skipping it, the next consumer starts
     behind it, at first by one and further each time that this does not help.
     """
     got: list[int] = []
     first, end = wanted[0][0], wanted[-1][1]
+    upto = end
     step = 1
     while first <= end:
         left = [(max(low, first), high) for low, high in wanted if high >= first]
         reading = await _read_from(client, copy, left)
         got += reading.got
+        if reading.broken or (reading.stalled and not copy.thorough):
+            upto = reading.last if reading.broken else max(first, reading.last + 1)
+            break
         if not reading.stalled:
             break
         step = 1 if reading.last >= first else 2 * step
         first = max(first, reading.last + 1) + step
-    return list(_without(wanted, got))
+    looked_at = [(low, min(high, upto)) for low, high in wanted if low <= upto]
+    return list(_without(looked_at, got)), upto
 
 
 async def _read_from(client: Client, copy: Copy, wanted: list[tuple[int, int]]) -> "_Reading":
-    consumer = await _place(client, copy.node, wanted[0][0])
+    consumer = await _place(client, copy.node, wanted[0][0], copy.patience)
     reading = _Reading(client, copy, wanted, consumer)
     subscription = await client.subscribe(
         reading.inbox, cb=reading.hear, pending_msgs_limit=-1, pending_bytes_limit=-1
@@ -173,6 +203,9 @@ class _Reading:
         self.got: list[int] = []
         self.last = 0
         self.stalled = False
+        self.broken = False
+        """Whether it ended early, because an event in the middle did not come."""
+        self._next = wanted[0][0]
         self.inbox = client.new_inbox()
         self._ranges = iter(wanted)
         self._low, self._high = next(self._ranges)
@@ -201,13 +234,15 @@ class _Reading:
             await self._hear_status(headers["Status"])
             return
         self.last = _sequence(message.reply)
+        self.broken = self.last > self._next and not self.copy.thorough
         while self._high < self.last <= self.end:
             self._low, self._high = next(self._ranges)
         if self._low <= self.last <= self._high:
             self.copy.take(self.last, headers.get("ce-id", ""))
             self.got.append(self.last)
+            self._next = self.last + 1
         self._credit -= 1
-        if self.last >= self.end:
+        if self.last >= self.end or self.broken:
             self._done.set()
         elif not self._credit:
             await self._pull()
@@ -227,7 +262,7 @@ class _Reading:
         )
 
 
-async def _place(client: Client, node: str, first: int) -> str:
+async def _place(client: Client, node: str, first: int, patience: float) -> str:
     """A consumer that this node serves: the server chooses by lot, and says whom the lot has fallen on."""
     config = {
         "deliver_policy": "by_start_sequence",
@@ -238,14 +273,19 @@ async def _place(client: Client, node: str, first: int) -> str:
         "num_replicas": 1,
         "inactive_threshold": _IDLE,
     }
-    for _ in range(_TRIES):
+    deadline = time.monotonic() + patience
+    tries = 0
+    while time.monotonic() < deadline:
         made = await ask(client, f"CONSUMER.CREATE.{STREAM}", stream_name=STREAM, config=config)
         name: str = made["name"]
         cluster = made.get("cluster")
         if cluster is None or cluster.get("leader") == node:
             return name
         await ask(client, f"CONSUMER.DELETE.{STREAM}.{name}")
-    raise Unreadable(f"{node} was given no consumer in {_TRIES} tries")
+        # A node that has only just joined may be given none for ten seconds and more.
+        tries += 1
+        await asyncio.sleep(0 if tries < _FAST_TRIES else 0.2)
+    raise Unreadable(f"{node} was given no consumer in {patience} seconds")
 
 
 def _sequence(reply: str) -> int:

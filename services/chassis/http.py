@@ -24,10 +24,10 @@ from services.chassis.runtime import Runtime
 from services.chassis.telemetry import log, new_traceparent
 
 MAX_BODY = 1024 * 1024
-BODY_SECONDS = 10
-"""Longest wait for the whole body of a request."""
 MAX_REQUESTS = 256
 """Requests under way in one process; further ones are answered 503 at once."""
+BODY_SECONDS = 5
+"""Longest wait for the whole body of a request."""
 _KEY = re.compile(r"^[\x21-\x7e]{1,255}$")
 _TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _BIG = 2**53

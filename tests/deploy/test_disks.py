@@ -167,6 +167,15 @@ def test_a_disk_keeps_what_was_synced_and_loses_the_rest(made: dict[str, Disk]) 
     assert not (disk.path / "written").exists()
 
 
+def test_what_a_full_disk_gave_back_stays_free_after_a_power_cut(made: dict[str, Disk]) -> None:
+    disk = made["nats"]
+    disk.fill()
+    disk.free()
+    freed = disk.free_bytes()
+    disk.power_cut(lambda: None, lambda: None)
+    assert disk.free_bytes() > freed // 2
+
+
 def test_disks_that_are_cut_together_end_at_one_instant(made: dict[str, Disk]) -> None:
     writer = (
         "import os, sys, itertools\n"

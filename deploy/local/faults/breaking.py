@@ -47,12 +47,12 @@ class Breaker:
             disk.free()
         self.stack.extra.clear()
         servers = ("postgres", *self.stack.nats_names)
-        for name in (*servers, *self.stack.services):
+        for name in (*servers, *self.stack.serving):
             self.stack.resume(name)
             if not self.stack.alive(name):
                 self.stack.restart(name, wait=False)
         self.stack.wait_ready(*servers)
-        self.stack.wait_ready(*self.stack.services)
+        self.stack.wait_ready(*self.stack.serving)
 
     def _kill(self, fault: Fault) -> None:
         self.stack.kill(fault.target)

@@ -1,4 +1,4 @@
-"""A fault run: a real life on the real stack, two hands that break things, and the proof at the end."""
+"""A fault run: a load on the real stack, two hands that break things, and the proof at the end."""
 
 import asyncio
 import contextlib
@@ -7,24 +7,32 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
-from deploy.local import disks, stream
+from deploy.local import disks
 from deploy.local.audit_cli import audit_network
 from deploy.local.faults.breaking import Breaker, no_faketime
+from deploy.local.faults.flood.load import FloodLoad
+from deploy.local.faults.life import LifeLoad
 from deploy.local.faults.schedule import HANDS, KINDS, Cast, Fault, schedule
 from deploy.local.processes import Stack
-from deploy.local.proof import Ledger, Proof, prove
-from deploy.local.secrets import SERVICES
-from deploy.local.simulator.life import BEGINS_AT, NETWORK, Script, live
-from deploy.local.simulator.scene import make_sites
-from deploy.local.timekeeper import Timekeeper
+from deploy.local.proof import Proof
 from deploy.local.trouble import Trouble
 
-DISK_MIB = 768
-PATIENCE = 180.0
-_PATIENTS_A_WEEK = 3
-_LONGEST_WEEKS = 520
+LOADS = ("life", "flood")
+
+
+class Load(Protocol):
+    """What goes on while things break."""
+
+    groups: int
+    disk_mib: int
+    processes: tuple[str, ...]
+
+    def stack(self, **options: Any) -> Stack: ...
+    async def work(self, stack: Stack) -> None: ...
+    async def rest(self, stack: Stack) -> None: ...
+    async def prove(self, stack: Stack) -> Proof: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +44,8 @@ class Order:
     kinds: tuple[str, ...] = KINDS
     nodes: Literal[1, 3] = 1
     sites: int = 3
-    """More sites say more."""
+    """More sites of a life say more."""
+    load: Literal["life", "flood"] = "life"
 
     def check(self) -> None:
         """Raises Trouble on what cannot be run."""
@@ -54,6 +63,14 @@ class Order:
             raise Trouble("--sites must lie between 1 and 200.", code="invalid", exit_code=2)
         if self.nodes not in (1, 3):
             raise Trouble("--nodes is 1 or 3.", code="invalid", exit_code=2)
+        if self.load not in LOADS:
+            raise Trouble(f"--load is one of: {', '.join(LOADS)}.", code="invalid", exit_code=2)
+
+    def start(self) -> Load:
+        """The load that is wanted, fresh."""
+        if self.load == "flood":
+            return FloodLoad(self.seed)
+        return LifeLoad(self.seed, self.minutes, self.sites)
 
 
 @dataclass(slots=True)
@@ -68,6 +85,7 @@ class Result:
     seconds: float = 0.0
     trouble: str = ""
     """Why the network did not come to rest; then nothing could be proved."""
+    groups: int = 1
 
     @property
     def clean(self) -> bool:
@@ -79,12 +97,13 @@ class Result:
             "seed": self.order.seed,
             "minutes": self.order.minutes,
             "nodes": self.order.nodes,
+            "load": self.order.load,
             "clean": self.clean,
             "faults": sum(self.faults.values()),
             "by_kind": self.faults,
             "left_out": self.left_out,
             "events": found.events,
-            "deliveries": found.events * len(SERVICES),
+            "deliveries": found.events * self.groups,
             "heard": found.deliveries,
             "commands": found.commands,
             "asked_again": found.asked_again,
@@ -113,23 +132,23 @@ def run(order: Order, say: Callable[[str], None] = lambda _: None) -> Result:
     order.check()
     began = time.monotonic()
     kinds, left_out = possible(order.kinds, order.nodes)
-    result = Result(order, left_out=left_out)
+    load = order.start()
+    result = Result(order, left_out=left_out, groups=load.groups)
     for kind, reason in left_out.items():
         say(f"left out: {kind} ({reason})")
     with ExitStack() as until_done:
-        made = until_done.enter_context(_disks(kinds, order.nodes))
-        stack = Stack.temporary(
-            clock="manual",
+        made = until_done.enter_context(_disks(kinds, order.nodes, load.disk_mib))
+        stack = load.stack(
             nodes=order.nodes,
             links=bool({"partition", "slow"} & set(kinds)),
             places={name: disk.path for name, disk in made.items()},
-            env={"HANDRAIL_CLOCK_START": BEGINS_AT.isoformat(), "HANDRAIL_LOG_LEVEL": "WARNING"},
+            env={"HANDRAIL_LOG_LEVEL": "WARNING"},
             say=say,
         )
         until_done.enter_context(stack)
         breaker = Breaker(stack, made)
         try:
-            asyncio.run(_run(stack, order, kinds, breaker, result, say))
+            asyncio.run(_run(stack, load, order, kinds, breaker, result, say))
         except Trouble as trouble:
             result.trouble = trouble.sentence
         result.faults = dict(sorted(breaker.done.items()))
@@ -138,56 +157,48 @@ def run(order: Order, say: Callable[[str], None] = lambda _: None) -> Result:
 
 
 @contextlib.contextmanager
-def _disks(kinds: Collection[str], nodes: int) -> Iterator[dict[str, disks.Disk]]:
+def _disks(kinds: Collection[str], nodes: int, mib: int) -> Iterator[dict[str, disks.Disk]]:
     if not {"power", "disk-full"} & set(kinds):
         yield {}
         return
     names = ("postgres", *(("nats",) if nodes == 1 else tuple(f"nats-{n}" for n in range(1, nodes + 1))))
-    with disks.temporary(*names, mib=DISK_MIB) as made:
+    with disks.temporary(*names, mib=mib) as made:
         yield made
 
 
 async def _run(
     stack: Stack,
+    load: Load,
     order: Order,
     kinds: Collection[str],
     breaker: Breaker,
     result: Result,
     say: Callable[[str], None],
 ) -> None:
-    ledger = Ledger()
     seconds = order.minutes * 60
-    cast = Cast(stack.services, stack.nats_names)
+    cast = Cast(stack.serving, stack.nats_names)
     over = threading.Event()
     say(f"seed {order.seed}: breaking {', '.join(kinds)} for {order.minutes:g} min")
-    load = asyncio.create_task(live(stack, _script(order), ledger=ledger))
+    work = asyncio.create_task(load.work(stack))
     supervisor = asyncio.create_task(asyncio.to_thread(stack.supervise, over))
     hands = [
         asyncio.create_task(_break(breaker, schedule(order.seed, seconds, kinds, cast, hand), seconds, say))
         for hand in HANDS
     ]
     try:
-        await asyncio.wait({load}, timeout=seconds)
+        await asyncio.wait({work}, timeout=seconds)
         await asyncio.gather(*hands)
     finally:
         over.set()
-        load.cancel()
-        ended = await asyncio.gather(load, supervisor, return_exceptions=True)
+        work.cancel()
+        ended = await asyncio.gather(work, supervisor, return_exceptions=True)
     if isinstance(ended[0], Exception):
-        raise Trouble(f"The life ended early: {ended[0]}", code="load")
+        raise Trouble(f"The load ended early: {ended[0]}", code="load")
     say("mending and coming to rest")
     await asyncio.to_thread(breaker.mend_all)
     await _mend_replicas(stack, breaker, result)
-    await _rest(stack, order.sites)
-    result.proof = await prove(stack, ledger)
-
-
-def _script(order: Order) -> Script:
-    """A life that lasts longer than the run."""
-    weeks = min(_LONGEST_WEEKS, max(20, int(order.minutes * 40)))
-    return Script(
-        sites=order.sites, patients=_PATIENTS_A_WEEK * weeks, weeks=weeks, seed=order.seed, warm_up_weeks=0
-    )
+    await load.rest(stack)
+    result.proof = await load.prove(stack)
 
 
 async def _break(breaker: Breaker, faults: list[Fault], seconds: float, say: Callable[[str], None]) -> None:
@@ -209,16 +220,3 @@ async def _mend_replicas(stack: Stack, breaker: Breaker, result: Result) -> None
         result.mended = report.deeds
         if not report.ok:
             raise Trouble(f"The replicas were not mended: {'; '.join(report.lines())}", code="replicas")
-
-
-async def _rest(stack: Stack, size: int) -> None:
-    """Until every service has read all, nothing is due and all copies of the stream are equal."""
-    urls = {name: stack.url(name) for name in SERVICES}
-    sites = [site.id for site in make_sites(size)]
-    token = stack.token(role="operator", network=NETWORK, sites=sites)
-    async with Timekeeper(urls, token, patience=PATIENCE) as keeper:
-        await keeper.advance(await keeper.now())
-        await keeper.quiet()
-    async with asyncio.timeout(PATIENCE):
-        while not await asyncio.to_thread(stream.level, stack):
-            await asyncio.sleep(0.5)

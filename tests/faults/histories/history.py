@@ -21,9 +21,9 @@ from tests.faults.histories.world import World
 TICK = Tick("net", "s1")
 ECHO = Tick("net", "s1", "echo")
 NEVER = timedelta(days=36_500)
-SECONDS = 90.0
+SECONDS = 60.0
 """How long a history may take until it counts as stuck."""
-PEACE_SECONDS = 40.0
+PEACE_SECONDS = 30.0
 """How long after the last fault everything may take to come to rest."""
 
 RENEW_EVERY = 20
@@ -293,7 +293,7 @@ async def live(world: World, seed: int, faults: tuple[Fault, ...] | None = None)
     planned = plan(seed, world, faults)
     outcome = Outcome(seed, faults=planned.faults)
     task = asyncio.create_task(History(planned, world, outcome).run())
-    await asyncio.wait({task}, timeout=SECONDS * 2)
+    await asyncio.wait({task}, timeout=SECONDS + 15)
     if not task.done():
         outcome.problems.append(f"the rehearsal itself waits in {waits_on(task)}")
         outcome.problems += [waits_on(t) for t in asyncio.all_tasks() if "histories" in waits_on(t)]
@@ -301,5 +301,9 @@ async def live(world: World, seed: int, faults: tuple[Fault, ...] | None = None)
     elif (error := task.exception()) is not None:
         outcome.problems.append(f"{type(error).__name__}: {error}")
     if outcome.problems or world.histories % RENEW_EVERY == 0:
-        await world.renew()
+        try:
+            async with asyncio.timeout(30):
+                await world.renew()
+        except TimeoutError:
+            outcome.problems.append("the world could not be renewed within 30 s")
     return outcome

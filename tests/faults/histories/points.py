@@ -102,6 +102,8 @@ class BreakableConnection(Connection):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.process.connections.add(self)
+        if self.process.dead:
+            asyncio.get_running_loop().call_soon(self.terminate)
 
     async def execute(self, query: str, *args: Any, **options: Any) -> Any:
         plain = super().execute
