@@ -10,6 +10,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -83,6 +84,7 @@ class Stack(Network):
         self.extra: dict[str, dict[str, str]] = {}
         self._children: dict[str, Child] = {}
         self._meant_to_run: set[str] = set()
+        self._changing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lock_file: int | None = None
         self._writing = threading.Lock()
         self._cancelled = threading.Event()
@@ -194,8 +196,14 @@ class Stack(Network):
         A node of a cluster is ready once it is level with a leader: do not wait where there is none.
         """
         process = self._child(name)
-        process.stop(20)
-        self._spawn(self._service(name) if name in self._wanted else process, wait=wait)
+        with self._changing[name]:
+            self._meant_to_run.discard(name)
+            process.stop(20)
+            if name in self._wanted:
+                process = self._service(name)
+            self._spawn(process, wait=False)
+        if wait:
+            process.wait_ready(self._cancelled)
 
     def wait_ready(self, *names: str) -> None:
         """Wait until these processes can be used. Raises Trouble if one ends or takes too long."""
@@ -219,6 +227,7 @@ class Stack(Network):
                 if process.alive():
                     if name in failures and time.time() - process.started_at > 60:
                         del failures[name]
+                    due.pop(name, None)
                     continue
                 if name not in due:
                     pause = min(0.5 * 2 ** failures.get(name, 0), 30)
@@ -227,7 +236,13 @@ class Stack(Network):
                     self._say(f"{name} ended unexpectedly; starting it again in {pause:g} s")
                 elif now >= due[name]:
                     del due[name]
-                    self._spawn(process, wait=False)
+                    self._revive(name)
+
+    def _revive(self, name: str) -> None:
+        """Start it unless somebody else has done so, or has ended it on purpose."""
+        with self._changing[name]:
+            if name in self._meant_to_run and not self._children[name].alive():
+                self._spawn(self._children[name], wait=False)
 
     def run_async(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine to its end from synchronous code, whether or not a loop runs in this thread."""

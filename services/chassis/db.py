@@ -3,6 +3,8 @@
 import asyncio
 import hashlib
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from importlib import resources
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -84,6 +86,25 @@ async def open_pool(settings: Settings, schema: str, connection_class: type[Conn
     )
     assert pool is not None
     return pool
+
+
+@asynccontextmanager
+async def transaction(connection: Connection) -> AsyncIterator[None]:
+    """A transaction or savepoint; where time is up or the work is given up, the whole session ends at once.
+
+    To roll back in order would wait, without end, for a server that may never answer.
+    """
+    opened = connection.transaction()
+    await opened.start()
+    try:
+        yield
+    except (TimeoutError, asyncio.CancelledError):
+        connection.terminate()
+        raise
+    except BaseException:
+        await opened.rollback()
+        raise
+    await opened.commit()
 
 
 def migrations_of(package: str) -> list[tuple[str, str]]:

@@ -292,7 +292,7 @@ class Reader:
 
     async def _apply(self, connection: db.Connection, batch: list[work.Message]) -> None:
         with HANDLED.labels("events").time():
-            async with connection.transaction():
+            async with db.transaction(connection):
                 heard = {m.id: m for m in reversed(batch) if m.reaction or m.trouble}
                 fresh = await self._admit(connection, list(heard.values()))
                 unit = await work.apply(
@@ -370,7 +370,7 @@ class Reader:
         self, connection: db.Connection, due: list[Any], now: datetime, *, give_up: bool = False
     ) -> None:
         with HANDLED.labels("wakes").time():
-            async with connection.transaction():
+            async with db.transaction(connection):
                 await self._lock_aggregates(connection, due)
                 keys = [list(column) for column in zip(*(tuple(r) for r in due), strict=True)]
                 rows = sorted(

@@ -102,6 +102,8 @@ class Relay:
         The lane locks are the connection's, so no other relay gets in the way; the order is that of the
         outbox ids, which the aggregates' row locks make that of their story.
         """
+        if not self._settled:
+            await self._settle(connection)
         lock = f"relay:{self.runtime.service.name}"
         lanes = [r["lane"] for r in await connection.fetch(_LOCK, lock, LANES)]
         if not lanes:
@@ -110,17 +112,28 @@ class Relay:
         await connection.execute(_UNLOCK, lock, lanes)
         return carried
 
+    async def _settle(self, connection: db.Connection) -> None:
+        """Take over whatever the stream says beyond the books.
+
+        Of all lanes, also those that others carry: whether the database is behind is one question, and
+        who comes up while others are busy need not wait for a lane of his own.
+        """
+        self._stream = await self.runtime.bus.identity()
+        await tail.settle(connection, self.runtime.bus, self.runtime.service.name, self._stream)
+        self._settled = True
+        self.runtime.troubles.pop(RELAY, None)
+        self.runtime.up = True
+
     async def _carry_lanes(self, connection: db.Connection, lanes: list[int]) -> int:
         """One batch after the other; while one is under way, the last is marked and the next is fetched.
 
         A batch is published only after the one before was stored, and whatever of an aggregate can be
         seen when a batch is fetched comes before what can be seen later: so its order holds.
         """
-        rows = list(await connection.fetch(_WAITING, lanes, [], BATCH)) if self._settled else []
-        if self._settled and not rows:
+        rows = list(await connection.fetch(_WAITING, lanes, [], BATCH))
+        if not rows:
             return 0
-        heads = await self._heads(connection, lanes)
-        rows = rows or list(await connection.fetch(_WAITING, lanes, [], BATCH))
+        heads = await tail.heads_of(connection, lanes, self._stream)
         carried, stored = 0, _Stored([], [], {})
         while rows:
             meanwhile = asyncio.create_task(self._mark_and_fetch(connection, stored, lanes, rows))
@@ -135,18 +148,6 @@ class Relay:
         await self._mark(connection, stored)
         return carried
 
-    async def _heads(self, connection: db.Connection, lanes: list[int]) -> dict[int, Head]:
-        """What each lane ends with; on a fresh connection whatever the stream says of it."""
-        if not self._settled:
-            bus, service = self.runtime.bus, self.runtime.service.name
-            self._stream = await bus.identity()
-            # Over all lanes, also those that others carry: whether the database is behind is one question.
-            await tail.settle(connection, bus, service, self._stream)
-            self._settled = True
-            self.runtime.troubles.pop(RELAY, None)
-            self.runtime.up = True
-        return await tail.heads_of(connection, lanes, self._stream)
-
     async def _mark_and_fetch(
         self, connection: db.Connection, stored: "_Stored", lanes: list[int], under_way: list[Any]
     ) -> list[Any]:
@@ -158,7 +159,7 @@ class Relay:
         rows, seqs = stored.rows, stored.seqs
         if not rows:
             return
-        async with connection.transaction():
+        async with db.transaction(connection):
             await connection.execute(
                 _SENT, [r["id"] for r in rows], [r["recorded_on"] for r in rows], seqs, clock.wall_now()
             )

@@ -25,6 +25,8 @@ from services.chassis.service import Service
 from services.chassis.settings import Settings
 from services.chassis.startup import come_up
 
+DRAIN_SECONDS = 4.0
+
 
 def components(service: Service) -> dict[str, list[tuple[str, str]]]:
     """The migrations a service needs: those of the chassis, then its own."""
@@ -51,10 +53,11 @@ def build(service: Service, settings: Settings) -> FastAPI:
             runtime.draining = True
             for task in tasks:
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(runtime.bus.close(), 5)
-            await asyncio.wait_for(runtime.pool.close(), 5)
+            # Whatever waits for a server that does not answer is given up: it is safe to die anywhere.
+            await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+            closed = asyncio.gather(runtime.bus.close(), runtime.pool.close(), return_exceptions=True)
+            await asyncio.wait({closed}, timeout=DRAIN_SECONDS)
+            runtime.pool.terminate()
 
     app = FastAPI(
         title=f"Handrail {service.name}", description=service.purpose, version="1", lifespan=lifespan

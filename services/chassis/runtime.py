@@ -69,15 +69,8 @@ class Runtime:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A transaction of the pool."""
-        async with self._borrowed() as connection:
-            transaction = connection.transaction()
-            await transaction.start()
-            try:
-                yield connection
-            except Exception:
-                await transaction.rollback()
-                raise
-            await transaction.commit()
+        async with self._borrowed() as connection, db.transaction(connection):
+            yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[Connection]:

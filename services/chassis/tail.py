@@ -5,13 +5,14 @@ same: the stream has gone further than the lane heads. What the outbox knows is 
 not know says that the database is older than the bus.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from contracts.subjects import LANES, said_filter
 from services.chassis import clock
 from services.chassis.bus import Bus
-from services.chassis.db import Connection
+from services.chassis.db import Connection, transaction
 
 _HEADS = "SELECT lane, stream_seq, ordinal, stream FROM lane_heads WHERE lane = ANY($1)"
 _KNOWN = """UPDATE outbox o SET sent_at = coalesce(o.sent_at, $3), stream_seq = u.seq
@@ -22,6 +23,7 @@ _MOVE = """INSERT INTO lane_heads AS h (lane, stream_seq, ordinal, stream)
     SET stream_seq = EXCLUDED.stream_seq, ordinal = EXCLUDED.ordinal, stream = EXCLUDED.stream
     WHERE h.stream_seq < EXCLUDED.stream_seq"""
 
+BEHIND_SECONDS = 1.0
 ORDINAL = "Handrail-Ordinal"
 """Header: the how manieth message of its service this is in its lane of this stream, from 1."""
 
@@ -95,7 +97,7 @@ async def settle(db: Connection, bus: Bus, service: str, stream: str) -> None:
     held = await _read(bus, service, await heads_of(db, range(LANES), stream))
     if not held:
         return
-    async with db.transaction():
+    async with transaction(db):
         ids, seqs = [h.id for h in held], [h.head.seq for h in held]
         known = {r["event_id"] for r in await db.fetch(_KNOWN, ids, seqs, clock.wall_now())}
         moved: dict[int, Head] = {}
@@ -112,9 +114,11 @@ async def settle(db: Connection, bus: Bus, service: str, stream: str) -> None:
 
 async def _read(bus: Bus, service: str, heads: Mapping[int, Head]) -> list[Held]:
     """What lies behind the heads, in order. Raises DamagedStream where a head itself is gone."""
-    ends = dict.fromkeys(heads, 0)
-    for held in await _sweep(bus, service, heads, deliver_policy="last_per_subject"):
-        ends[held.lane] = max(ends[held.lane], held.head.seq)
+    ends = await _ends(bus, service, heads)
+    if any(ends[lane] < head.seq for lane, head in heads.items()):
+        # A replica that is a moment behind the others is not damaged.
+        await asyncio.sleep(BEHIND_SECONDS)
+        ends = await _ends(bus, service, heads)
     if any(ends[lane] < head.seq for lane, head in heads.items()):
         raise DamagedStream
     further = {lane: head.seq for lane, head in heads.items() if ends[lane] > head.seq}
@@ -123,6 +127,13 @@ async def _read(bus: Bus, service: str, heads: Mapping[int, Head]) -> list[Held]
     start = min(further.values()) + 1
     found = await _sweep(bus, service, further, deliver_policy="by_start_sequence", opt_start_seq=start)
     return [held for held in found if held.head.seq > further[held.lane]]
+
+
+async def _ends(bus: Bus, service: str, lanes: Iterable[int]) -> dict[int, int]:
+    ends = dict.fromkeys(lanes, 0)
+    for held in await _sweep(bus, service, lanes, deliver_policy="last_per_subject"):
+        ends[held.lane] = max(ends[held.lane], held.head.seq)
+    return ends
 
 
 async def _sweep(bus: Bus, service: str, lanes: Iterable[int], **policy: object) -> list[Held]:

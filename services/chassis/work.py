@@ -12,7 +12,7 @@ from contracts.event import Envelope
 from contracts.subjects import lane_of
 from services.chassis import db as database
 from services.chassis import parking
-from services.chassis.db import Connection
+from services.chassis.db import Connection, transaction
 from services.chassis.runtime import Runtime
 from services.chassis.service import Aggregate, Reaction
 from services.chassis.tail import ordinal_in
@@ -161,7 +161,7 @@ async def _handle(unit: Unit, m: Message, moment: Moment) -> Exception | None:
         unit.begin(Cause(moment, m.correlation_id, traceparent))
         try:
             if m.reaction.gather is not None:
-                async with unit.db.transaction():
+                async with transaction(unit.db):
                     await m.reaction.gather(unit, _key_of(m), m.message, moment)
             else:
                 decide_one(unit, m.reaction, _key_of(m), m.message)
@@ -235,7 +235,7 @@ async def _try_again(runtime: Runtime, db: Connection, m: Message) -> tuple[str,
         return None
     unit = Unit(runtime.service, db, runtime.clock.now())
     try:
-        async with db.transaction():
+        async with transaction(db):
             await _preload(unit, [m])
             error = await _handle(unit, m, runtime.moment(m.at, m.id))
             if error is not None:

@@ -6,6 +6,8 @@
 import asyncio
 import contextlib
 import json
+import os
+import signal
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 
 from contracts.decisions import Moment
 from contracts.subjects import STREAM
-from services.chassis import lanes
+from services.chassis import db, lanes
 from services.chassis.bus import BusDown
 from services.chassis.db import Connection
 from services.chassis.lanes import Lost, Reader
@@ -293,3 +295,30 @@ async def test_a_retry_that_fails_again_leaves_what_follows_where_it_is(lab: Lab
 
     assert await heard(lab) == [1]
     assert (await lab.fetch("SELECT count(*) AS n FROM parked"))[0]["n"] == 2
+
+
+@pytest.mark.parametrize("nested", [False, True])
+async def test_who_gives_up_a_transaction_does_not_wait_for_a_server_that_stopped_answering(
+    lab: Lab, nested: bool
+) -> None:
+    connection = await lab.runtime.connect()
+    backend = connection.get_server_pid()
+
+    async def hangs() -> None:
+        async with db.transaction(connection):
+            if nested:
+                async with db.transaction(connection):
+                    await stopped_in_it()
+            await stopped_in_it()
+
+    async def stopped_in_it() -> None:
+        os.kill(backend, signal.SIGSTOP)
+        await connection.execute("SELECT 1")
+
+    try:
+        async with asyncio.timeout(10):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(hangs(), 0.3)
+        assert connection.is_closed()
+    finally:
+        os.kill(backend, signal.SIGCONT)

@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 
 from contracts.decisions import Refused
-from contracts.subjects import STREAM
+from contracts.subjects import LANES, STREAM
 from services.chassis import db
 from services.chassis import lanes as lanes_module
 from services.chassis.clock import ManualClock
@@ -88,6 +88,28 @@ async def test_what_was_acknowledged_and_not_marked_is_not_said_again(lab: Lab, 
 
 async def all_sent(lab: Lab) -> bool:
     return not await lab.fetch("SELECT 1 FROM outbox WHERE sent_at IS NULL")
+
+
+async def test_a_process_comes_up_while_others_carry_every_lane(lab: Lab) -> None:
+    lock = "SELECT pg_advisory_lock(hashtext('relay:toy'), lane) FROM generate_series(0, $1 - 1) AS lane"
+    busy = await lab.runtime.connect()
+    await busy.execute(lock, LANES)
+    lab.runtime.up = False
+
+    lab.start(readers=0)
+    await lab.until(lambda: takes(lab))
+
+    assert [r["sent_at"] for r in await lab.fetch("SELECT sent_at FROM outbox")] == [None]
+    await busy.close()
+    await lab.until(lambda: all_sent(lab))
+
+
+async def takes(lab: Lab) -> bool:
+    try:
+        await lab.take(TICK, "c1")
+    except Refused:
+        return False
+    return True
 
 
 async def test_a_service_whose_reactions_were_forgotten_says_them_again_with_the_same_ids(lab: Lab) -> None:

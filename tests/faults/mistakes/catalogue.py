@@ -197,8 +197,8 @@ MISTAKES = (
         (
             Change(
                 "relay.py",
-                "await tail.settle(connection, bus, service, self._stream)",
-                "await tail.heads_of(connection, lanes, self._stream)",
+                "await tail.settle(connection, self.runtime.bus, self.runtime.service.name, self._stream)",
+                "await tail.heads_of(connection, range(LANES), self._stream)",
             ),
         ),
         f"{TAIL}::test_what_was_acknowledged_and_not_marked_is_not_said_again",
