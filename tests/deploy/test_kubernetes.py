@@ -10,6 +10,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from deploy.nats import topology
 from services.chassis.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +78,8 @@ def test_there_is_one_of_everything_for_each_service_and_no_namespace(resources:
 
     for kind in ("Deployment", "Service", "ServiceAccount", "PodDisruptionBudget"):
         assert of_kind(resources, kind).keys() == names, kind
-    assert of_kind(resources, "NetworkPolicy").keys() == names | {"handrail-default-deny"}
+    others = {"handrail-default-deny", "handrail-auditor"}
+    assert of_kind(resources, "NetworkPolicy").keys() == names | others
     assert [r for r in resources if "namespace" in r["metadata"]] == []
     assert of_kind(resources, "Secret") == {}
 
@@ -198,6 +200,7 @@ def test_every_selector_finds_the_pods_of_one_service(resources: list[Resource])
 def test_everything_is_denied_that_no_policy_of_a_service_allows(resources: list[Resource]) -> None:
     policies = of_kind(resources, "NetworkPolicy")
     deny = policies.pop("handrail-default-deny")["spec"]
+    del policies["handrail-auditor"]
     pods = [d["spec"]["template"]["metadata"]["labels"] for d in of_kind(resources, "Deployment").values()]
 
     assert all(selects(labels, deny["podSelector"]) for labels in pods)
@@ -214,6 +217,48 @@ def test_everything_is_denied_that_no_policy_of_a_service_allows(resources: list
 
 def test_the_image_is_named_in_one_place(resources: list[Resource]) -> None:
     images = {c["image"] for d in of_kind(resources, "Deployment").values() for c in containers_of(d)}
+    images |= {c["image"] for c in auditor_of(resources)["spec"]["containers"]}
     (named,) = yaml.safe_load((BASE / "kustomization.yaml").read_text())["images"]
 
     assert images == {f"{named['newName']}:{named['newTag']}"}
+
+
+def auditor_of(resources: list[Resource]) -> Resource:
+    job = of_kind(resources, "CronJob")["handrail-auditor"]
+    template: Resource = job["spec"]["jobTemplate"]["spec"]["template"]
+    return template
+
+
+def test_the_auditor_runs_one_at_a_time_as_nobody_and_reaches_only_the_bus(
+    resources: list[Resource],
+) -> None:
+    template = auditor_of(resources)
+    pod, labels = template["spec"], template["metadata"]["labels"]
+    (container,) = pod["containers"]
+    policies = of_kind(resources, "NetworkPolicy")
+    own = policies["handrail-auditor"]["spec"]
+
+    assert of_kind(resources, "CronJob")["handrail-auditor"]["spec"]["concurrencyPolicy"] == "Forbid"
+    assert pod["automountServiceAccountToken"] is False
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert importlib.util.find_spec(container["command"][2]) is not None
+    assert selects(labels, policies["handrail-default-deny"]["spec"]["podSelector"])
+    assert selects(labels, own["podSelector"])
+    assert "ingress" not in own
+    assert {p["port"] for rule in own["egress"] for p in rule["ports"]} == {53, 4222}
+
+
+def test_the_auditor_logs_in_with_what_the_pod_is_given(resources: list[Resource], tmp_path: Path) -> None:
+    (container,) = auditor_of(resources)["spec"]["containers"]
+    (network,) = of_kind(resources, "ConfigMap").values()
+    secret = tmp_path / "secret"
+    secret.write_text("made up\n")
+    given = {v["name"]: v["value"] for v in container["env"]}
+    given["HANDRAIL_NATS_PASSWORD_FILE"] = str(secret)
+
+    assert topology.login(network["data"] | given) == {
+        "servers": ["nats://nats:4222"],
+        "user": "operator",
+        "password": "made up",
+    }

@@ -149,12 +149,13 @@ async def test_a_drifted_stream_is_brought_back_and_keeps_its_messages(stack: St
     client = await nats.connect(**stack.nats_kwargs("operator"))
     try:
         await client.jetstream().publish("handrail.drift.0.intake.x.v1", b"{}")
-        drifted = topology.events_stream() | {"max_age": 3600 * topology.SECOND, "allow_atomic": False}
+        limits = {"max_age": 3600 * topology.SECOND, "max_msgs_per_subject": 5}
+        drifted = topology.events_stream() | limits | {"allow_atomic": False, "no_ack": True}
         await client.request("$JS.API.STREAM.UPDATE.EVENTS", json.dumps(drifted).encode())
         assert await topology.declare(client) == "updated"
         found = await topology.look_up(client)
         assert found is not None
-        assert found["config"]["allow_atomic"] is True
+        assert topology.differences(topology.events_stream(), found["config"]) == {}
         assert found["state"]["messages"] >= 1
     finally:
         await client.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from deploy.local.disks import Disk, cut_power
 from deploy.local.faults.schedule import Fault
 from deploy.local.links import Link
+from deploy.local.nats_server import http_status
 from deploy.local.processes import Stack
 
 _FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
@@ -51,6 +52,7 @@ class Breaker:
             self.stack.resume(name)
             if not self.stack.alive(name):
                 self.stack.restart(name, wait=False)
+        self._restart_without_jetstream()
         self.stack.wait_ready(*servers)
         self.stack.wait_ready(*self.stack.serving)
 
@@ -105,8 +107,16 @@ class Breaker:
         disk = self.disks[fault.target]
         disk.fill()
         time.sleep(fault.seconds)
-        # Whoever gave up meanwhile is started again by the supervisor.
+        # Whoever ended meanwhile is started again by the supervisor.
         disk.free()
+        self._restart_without_jetstream()
+
+    def _restart_without_jetstream(self) -> None:
+        """As a liveness probe does it: a server whose disk was full has switched JetStream off for good."""
+        for name in self.stack.nats_names:
+            status = http_status(self.stack.nats_monitor(name), "/healthz?js-enabled-only=true")
+            if self.stack.alive(name) and status not in {0, 200}:
+                self.stack.restart(name, wait=False)
 
     def _flip(self, fault: Fault) -> None:
         """Bits of an old block of one node turn while it is down."""

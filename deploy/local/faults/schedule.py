@@ -66,6 +66,7 @@ def _draw(
     lots: random.Random, seconds: float, kinds: Sequence[str], cast: Cast, hand: str
 ) -> Iterator[Fault]:
     at = 0.0
+    rotten = lots.choice(cast.nodes)
     shares = [_SHARES.get(kind, 1.0) for kind in kinds]
     while True:
         at += lots.uniform(*_PAUSE)
@@ -73,16 +74,16 @@ def _draw(
         length = lots.uniform(0, _LONGEST[kind])
         if at + length > seconds:
             return
-        yield Fault(
-            round(at, 3), kind, _target(lots, kind, cast, hand), round(length, 3), _strength(lots, kind)
-        )
+        # One copy rots, as between two audits: where all do, only the outboxes are left.
+        target = rotten if kind == "bit-flip" else _target(lots, kind, cast, hand)
+        yield Fault(round(at, 3), kind, target, round(length, 3), _strength(lots, kind))
         at += length
 
 
 def _target(lots: random.Random, kind: str, cast: Cast, hand: str) -> str:
     if kind == "power":
         return lots.choice(("all", *cast.servers))
-    if kind == "bit-flip" or (kind == "partition" and hand == "servers"):
+    if kind == "partition" and hand == "servers":
         return lots.choice(cast.nodes)
     if kind in {"partition", "slow"}:
         return f"{lots.choice(cast.services)}>{lots.choice(cast.servers)}"
