@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
 
-_LOCK = "SELECT pg_advisory_lock(hashtext($1), lane) FROM generate_series(0, $2 - 1) AS lane"
+_LOCK = "SELECT pg_advisory_lock(hashtext($1), lane) FROM generate_series(0, $2) AS lane"
 _SAID = "SELECT event_id, lane, sent_at IS NOT NULL AS sent FROM outbox ORDER BY id"
 _UNSEND = "UPDATE outbox SET sent_at = NULL, stream_seq = NULL WHERE event_id = ANY($1)"
 _SENT = """UPDATE outbox o SET sent_at = coalesce(o.sent_at, now()), stream_seq = u.seq
@@ -50,7 +50,7 @@ async def rebuild(network: Network, anew: bool = False) -> dict[str, Any]:
             for service in network.schemas:
                 books[service] = await asyncpg.connect(**network.pg_dsn_kwargs(service))
                 open_until_done.push_async_callback(books[service].close)
-                # No relay carries until the books are right again.
+                # Until the books are right again, no relay carries or takes anything over from the stream.
                 await books[service].execute(_LOCK, f"relay:{service}", LANES)
             if anew:
                 await client.jetstream().delete_stream(STREAM)

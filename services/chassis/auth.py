@@ -16,6 +16,8 @@ from contracts.vocabulary import Actor, ActorType
 from services.chassis.settings import Settings
 
 ROLES = frozenset({"admissions", "clinician", "director", "scheduler", "biller", "operator"})
+LEEWAY_SECONDS = 60
+"""How far the clocks of an issuer and of ours may be apart; RFC 7519, 4.1.4: no more than a few minutes."""
 _ALGORITHMS = ["HS256", "ES256", "EdDSA"]
 
 
@@ -65,6 +67,7 @@ class Gate:
             keys = document.get("keys", [document])
         self._keys = KeySet.import_key_set({"keys": keys}) if keys else None
         self._claims = JWTClaimsRegistry(
+            leeway=LEEWAY_SECONDS,
             iss={"essential": True, "value": settings.token_issuer},
             aud={"essential": True, "value": settings.token_audience},
             exp={"essential": True},

@@ -29,6 +29,8 @@ _WAITING = """SELECT id, recorded_on, subject, headers, body, lane FROM outbox
   WHERE sent_at IS NULL AND lane = ANY($1) AND id <> ALL($2) ORDER BY id LIMIT $3"""
 _LOCK = """SELECT lane FROM generate_series(0, $2 - 1) AS lane
   WHERE pg_try_advisory_lock(hashtext($1), lane) ORDER BY lane"""
+_LOCK_BOOKS = "SELECT pg_advisory_lock_shared(hashtext($1), $2)"
+_UNLOCK_BOOKS = "SELECT pg_advisory_unlock_shared(hashtext($1), $2)"
 _UNLOCK = "SELECT pg_advisory_unlock(hashtext($1), lane) FROM unnest($2::int[]) AS lane"
 _SENT = """UPDATE outbox o SET sent_at = $4, stream_seq = u.seq
   FROM unnest($1::bigint[], $2::date[], $3::bigint[]) AS u(id, recorded_on, seq)
@@ -47,6 +49,11 @@ class Relay:
         self._stream = ""
         self._settled = False
         self._carried = False
+
+    @property
+    def _lock(self) -> str:
+        """Beside the lanes' numbers, LANES itself stands for the books as a whole."""
+        return f"relay:{self.runtime.service.name}"
 
     async def run(self) -> None:
         """Carry for ever; whatever goes wrong, try again."""
@@ -104,7 +111,7 @@ class Relay:
         """
         if not self._settled:
             await self._settle(connection)
-        lock = f"relay:{self.runtime.service.name}"
+        lock = self._lock
         lanes = [r["lane"] for r in await connection.fetch(_LOCK, lock, LANES)]
         if not lanes:
             return 0
@@ -116,10 +123,13 @@ class Relay:
         """Take over whatever the stream says beyond the books.
 
         Of all lanes, also those that others carry: whether the database is behind is one question, and
-        who comes up while others are busy need not wait for a lane of his own.
+        who comes up while others are busy need not wait for a lane of his own. Only a rebuild keeps him
+        out, for what the old stream held must not be written down as held by the new one.
         """
+        await connection.execute(_LOCK_BOOKS, self._lock, LANES)
         self._stream = await self.runtime.bus.identity()
         await tail.settle(connection, self.runtime.bus, self.runtime.service.name, self._stream)
+        await connection.execute(_UNLOCK_BOOKS, self._lock, LANES)
         self._settled = True
         self.runtime.troubles.pop(RELAY, None)
         self.runtime.up = True

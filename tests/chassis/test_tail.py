@@ -1,5 +1,6 @@
 """What the stream knows better than the books: lost answers, crashes before the mark, restored backups."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ import pytest
 
 from contracts.decisions import Refused
 from contracts.subjects import LANES, STREAM
+from deploy.local import rebuild
 from services.chassis import db
 from services.chassis import lanes as lanes_module
 from services.chassis.clock import ManualClock
@@ -102,6 +104,19 @@ async def test_a_process_comes_up_while_others_carry_every_lane(lab: Lab) -> Non
     assert [r["sent_at"] for r in await lab.fetch("SELECT sent_at FROM outbox")] == [None]
     await busy.close()
     await lab.until(lambda: all_sent(lab))
+
+
+async def test_nothing_is_taken_over_from_the_stream_during_a_rebuild(lab: Lab) -> None:
+    rebuilder = await lab.runtime.connect()
+    await rebuilder.execute(rebuild._LOCK, "relay:toy", LANES)
+    lab.runtime.up = False
+
+    lab.start(readers=0)
+    await asyncio.sleep(1)
+    assert not await takes(lab)
+
+    await rebuilder.close()
+    await lab.until(lambda: takes(lab))
 
 
 async def takes(lab: Lab) -> bool:

@@ -40,7 +40,8 @@ def without(claim: str) -> dict[str, Any]:
 
 
 WRONG_CLAIMS = {
-    "expired": but(exp=NOW - 60),
+    "expired": but(exp=NOW - 61),
+    "issued in the future": but(iat=NOW + 600),
     "expiry in words": but(exp="tomorrow"),
     "not valid yet": but(nbf=NOW + 600),
     "another audience": but(aud="someone-else"),
@@ -107,6 +108,14 @@ async def ask(edge: httpx.AsyncClient, method: str, path: str, authorization: st
 
 async def test_the_good_token_of_this_matrix_is_good(lab: Lab, edge: httpx.AsyncClient) -> None:
     reply = await ask(edge, "GET", "/v1/clock", f"Bearer {signed(lab, GOOD)}")
+
+    assert reply.status_code == 200
+
+
+async def test_a_token_of_an_issuer_whose_clock_is_a_little_ahead_is_good(
+    lab: Lab, edge: httpx.AsyncClient
+) -> None:
+    reply = await ask(edge, "GET", "/v1/clock", f"Bearer {signed(lab, but(iat=NOW + 45, nbf=NOW + 45))}")
 
     assert reply.status_code == 200
 

@@ -15,7 +15,7 @@ from tests.faults.histories.history import Outcome, live
 from tests.faults.histories.script import COMBINATIONS, Fault, Kind, Place, seed_aimed_at
 from tests.faults.histories.world import World, worlds
 
-ATTEMPTS = 6
+ATTEMPTS = 25
 
 
 @dataclass(frozen=True, slots=True)

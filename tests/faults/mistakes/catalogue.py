@@ -205,6 +205,12 @@ MISTAKES = (
         model="trying a refused batch again for ever",
     ),
     Mistake(
+        "a relay takes over from the old stream while the new one is filled",
+        (Change("relay.py", "SELECT pg_advisory_lock_shared(hashtext($1), $2)", "SELECT $1::text, $2::int"),),
+        f"{TAIL}::test_nothing_is_taken_over_from_the_stream_during_a_rebuild",
+        model="settling across a rebuild",
+    ),
+    Mistake(
         "events that the database does not know are passed over",
         (Change("tail.py", "    if stopped:\n        raise", "    if False:\n        raise"),),
         f"{TAIL}::test_a_service_that_forgot_a_command_says_so_and_says_nothing_new",

@@ -85,6 +85,7 @@ MISTAKES = {
     "retrying the newest first": _mistake(READ, "out of order: an event", "retry in order"),
     "retrying past a failure": _mistake(READ, "out of order: an event", "stop at failure"),
     "retrying without the lease": _mistake(READ, "stuck: an event stays parked", "retry under lease"),
+    "settling across a rebuild": _mistake(WIPED, "stuck: an event was never carried", "books lock"),
     "a late batch outlives the burnt bus": _mistake(WIPED, "doubled", "cut at rebuild"),
 }
 

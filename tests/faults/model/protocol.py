@@ -62,6 +62,7 @@ MECHANISMS = {
     "retry in order": "parked events are retried in their order",
     "stop at failure": "a retry stops at the first event that fails again",
     "retry under lease": "whoever retries holds the lane",
+    "books lock": "whoever takes over what the stream holds keeps a rebuild out meanwhile",
     "cut at rebuild": "what was under way to a burnt bus never reaches the new one",
 }
 """What the protocol is made of; each can be left out to see what it is for."""
@@ -103,7 +104,8 @@ class Protocol:
                 "! the dedupe window expires",
                 world._replace(window=len(world.stream), budget=budget._replace(window=budget.window - 1)),
             )
-        if budget.wipe and world.stream and not any(r.session for r in world.relays):
+        held_off = any(r.session and not _unlocked(r, self.without) for r in world.relays)
+        if budget.wipe and world.stream and not held_off:
             yield "! the bus burns and is rebuilt from the outbox", _rebuilt(world, self.without)
 
     def broken(self, world: World) -> str:
@@ -165,13 +167,18 @@ def _backwards(world: World) -> str:
     return ""
 
 
+def _unlocked(relay: Relay, without: frozenset[str]) -> bool:
+    """Whether it takes over from the stream without holding off a rebuild."""
+    return relay.phase == "reading" and "books lock" in without
+
+
 def _rebuilt(world: World, without: frozenset[str]) -> World:
     """A new, empty stream; every row unsent; whoever held a batch for the old one starts over."""
     return world._replace(
         budget=world.budget._replace(wipe=world.budget.wipe - 1),
         outbox=tuple(Row(row.id, row.event) for row in world.outbox),
         head=0,
-        relays=(Relay(),) * len(world.relays),
+        relays=tuple(r if _unlocked(r, without) else Relay() for r in world.relays),
         readers=tuple(r if r.phase == "working" else Reader(IDLE) for r in world.readers),
         network=world.network if "cut at rebuild" in without else (),
         number=world.number + 1,

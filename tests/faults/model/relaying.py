@@ -12,7 +12,8 @@ def steps(world: World, bounds: Bounds, flaws: frozenset[str]) -> Steps:
         if relay.phase == IDLE:
             if i == free:  # who is idle is like any other who is idle: one of them is enough
                 yield from _begin(world, bounds, flaws, i)
-        elif relay.phase == "settling":
+                yield from _come_up(world, flaws, i)
+        elif relay.phase in {"settling", "reading"}:
             yield _finish(world, i, relay)
         elif relay.following is None:
             yield _meanwhile(world, bounds, flaws, i, relay)
@@ -50,7 +51,7 @@ def faults(world: World, flaws: frozenset[str]) -> Steps:
 
 
 def _begin(world: World, bounds: Bounds, flaws: frozenset[str], i: int) -> Steps:
-    if "lane lock" not in flaws and any(r.session for r in world.relays):
+    if "lane lock" not in flaws and any(r.session and r.phase != "reading" for r in world.relays):
         return
     batch = _unsent(world, bounds, flaws)
     if batch:
@@ -123,8 +124,16 @@ def _settle(world: World, flaws: frozenset[str], i: int, relay: Relay) -> tuple[
     found = relay.batch if "read the tail" in flaws else world.stream[relay.head :]
     return (
         f"relay {i + 1} was refused and takes {named(found)} as stored",
-        _with(world, i, Relay("settling", relay.session, (), len(world.stream), found)),
+        _with(world, i, Relay("reading", relay.session, (), len(world.stream), found)),
     )
+
+
+def _come_up(world: World, flaws: frozenset[str], i: int) -> Steps:
+    """Who comes up reads what the stream holds beyond the table, whoever has the lane."""
+    found = world.stream[world.head :]
+    if found and "settle" not in flaws and not any(r.phase == "reading" for r in world.relays):
+        reading = Relay("reading", session=True, head=len(world.stream), stored=found)
+        yield f"relay {i + 1} comes up and takes {named(found)} as stored", _with(world, i, reading)
 
 
 def _arrive(world: World, flaws: frozenset[str], i: int, relay: Relay) -> tuple[str, World]:

@@ -41,7 +41,10 @@ class Writer(NamedTuple):
 
 
 class Relay(NamedTuple):
-    """`idle`, `waiting` (`batch` is under way), `acked`, `refused`, `settling` (only a mark is left)."""
+    """`idle`, `waiting` (`batch` is under way), `acked`, `refused`, `settling` (only a mark is left).
+
+    `reading` takes over what the stream holds beyond the table, whoever has the lane.
+    """
 
     phase: str = IDLE
     session: bool = False
