@@ -68,7 +68,10 @@ faults: setup ## The long fault runs, on one node and on three; FAULTS="--minute
 	for seed in $(SEEDS); do \
 	  $(BIN)/handrail faults --seed $$seed $(FAULTS); \
 	  $(BIN)/handrail faults --seed $$seed --nodes 3 $(FAULTS); \
+	  $(BIN)/handrail faults --seed $$seed --load flood $(FAULTS); \
+	  $(BIN)/handrail faults --seed $$seed --load flood --nodes 3 $(FAULTS); \
 	done
+	HANDRAIL_LOAD_SECONDS=180 $(BIN)/pytest -q tests/faults/test_load.py
 	$(BIN)/python -m tests.faults.histories --seeds 1000-2999
 	$(BIN)/python -m tests.faults.model --deep
 

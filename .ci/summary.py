@@ -47,8 +47,8 @@ def faults(document: Any) -> str:
         sys.exit(f"faults: hardly anything happened: {document}")
     left_out = f", left out {', '.join(document['left_out'])}" if document["left_out"] else ""
     return (
-        f"faults on {document['nodes']}: {document['faults']} faults, {document['events']} events, "
-        f"{document['commands']} commands, nothing lost or doubled{left_out}"
+        f"{document['load']} on {document['nodes']}: {document['faults']} faults, "
+        f"{document['events']} events, {document['commands']} commands, nothing lost or doubled{left_out}"
     )
 
 

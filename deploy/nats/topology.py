@@ -23,6 +23,8 @@ HEADER_BYTES = 8 * 1024
 """The server counts headers into the size of a message."""
 _IMMUTABLE = ("storage", "retention")
 _NOT_FOUND = 10059
+_NO_STORE = 10049
+_TRIES = 10
 
 
 class TopologyError(Exception):
@@ -79,7 +81,7 @@ async def declare(client: "Client", replicas: int = 1) -> str:
     wanted = events_stream(replicas)
     found = await look_up(client)
     if found is None:
-        await _must(client, f"STREAM.CREATE.{STREAM}", wanted)
+        await _create(client, wanted)
         return "created"
     changed = differences(wanted, found["config"])
     if not changed:
@@ -110,6 +112,18 @@ async def hang_up(client: "Client") -> None:
     await client.close()
     # Its transport closes in the next turn of the loop, which would otherwise never come.
     await asyncio.sleep(0.01)
+
+
+async def _create(client: "Client", wanted: dict[str, Any]) -> None:
+    """Create it; the server may still be clearing away one of the same name that was just deleted."""
+    for attempt in range(1, _TRIES + 1):
+        answer = await _ask(client, f"STREAM.CREATE.{STREAM}", wanted)
+        error = answer.get("error")
+        if not error:
+            return
+        if error.get("err_code") != _NO_STORE or attempt == _TRIES:
+            raise TopologyError(f"NATS refused to create {STREAM}: {error.get('description')}.")
+        await asyncio.sleep(0.1 * attempt)
 
 
 async def _must(client: "Client", subject: str, body: dict[str, Any]) -> dict[str, Any]:

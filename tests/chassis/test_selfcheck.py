@@ -361,3 +361,13 @@ def test_the_table_for_the_docs_has_a_row_for_every_name() -> None:
 
     assert [row.split("`")[1] for row in rows] == [c.name for c in CHECKS]
     assert {row.replace("\\|", "").count("|") for row in rows} == {4}
+
+
+async def test_a_stream_is_declared_also_while_its_folder_is_still_being_cleared_away(place: Place) -> None:
+    async with operator(place.servers) as client:
+        (folder,) = place.servers.nats_store("nats").rglob(f"streams/{STREAM}")
+        await client.jetstream().delete_stream(STREAM)
+        folder.touch()
+        asyncio.get_running_loop().call_later(0.5, folder.unlink)
+
+        assert await topology.declare(client) == "created"

@@ -213,8 +213,9 @@ def test_a_killed_parent_leaves_no_mount_and_no_image(number: signal.Signals, tm
     folder = tmp_path.parent.parent.parent / f"handrail-orphan-{os.getpid()}-{int(number)}"
     folder.mkdir(mode=0o711)
     lines = f"""
-        import pathlib, time
+        import pathlib, signal, time
         from deploy.local.disks import Disk
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have had it ignored
         Disk.make(pathlib.Path({str(folder)!r}), "lonely", 16)
         print("made", flush=True)
         time.sleep(60)

@@ -70,6 +70,9 @@ OPENERS: dict[Place, tuple[Fault, ...]] = {
     ("write", "rollback"): tuple(
         Fault("write", "command", nth, "hang", "after", 0, sever=False, pause=0) for nth in range(1, 9)
     ),
+    ("read", "bus unsubscribe"): tuple(
+        Fault("read", "bus deliver", nth, "lost", "before", 0, sever=False, pause=0) for nth in range(1, 9)
+    ),
 }
 """What must go wrong before an operation is done at all."""
 

@@ -1,5 +1,8 @@
 """The catalogue fits the code, and a few of its mistakes are caught; `make mistakes` plants them all."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.faults.mistakes.__main__ import look_for
@@ -14,6 +17,14 @@ def test_every_mistake_can_be_planted_and_has_its_like_in_the_model() -> None:
     for mistake in MISTAKES:
         with planted(mistake.changes):
             assert mistake.model in ("", *MODELLED)
+
+
+def test_every_mistake_stands_in_the_table_of_the_docs_with_the_net_that_caught_it() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reliability.md").read_text()
+
+    for mistake in MISTAKES:
+        net = mistake.test.split("::")[1]
+        assert re.search(rf"^\| {re.escape(mistake.name)} \|.*{re.escape(net)}", page, re.MULTILINE), mistake
 
 
 def test_a_change_that_does_not_fit_exactly_once_is_refused() -> None:

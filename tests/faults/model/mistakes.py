@@ -20,7 +20,7 @@ READ = Bounds(
 )  # fmt: skip
 """Two readers, an aggregate that has to be parked, a bus that burns."""
 
-WHOLE = Bounds(("AB", "A"), Budget(crash=1, answer=1, session=1), relays=2, readers=2, poison=("A1",))
+WHOLE = Bounds(("AB", "A"), Budget(crash=1, session=1), relays=2, readers=2, poison=("A1",))
 """All of it at once, with fewer faults."""
 
 WIPED = Bounds(("A", "BB"), Budget(answer=1, session=1, window=1, wipe=1), batch=2)

@@ -6,7 +6,7 @@ from tests.faults.model.explorer import explore
 from tests.faults.model.mistakes import MISTAKES, SPARE, USUAL
 from tests.faults.model.protocol import MECHANISMS, Protocol
 
-AT_LEAST = {"write": 60_000, "relay": 10_000, "read": 100_000, "wiped": 40_000, "whole": 200_000}
+AT_LEAST = {"write": 60_000, "relay": 10_000, "read": 100_000, "wiped": 40_000, "whole": 150_000}
 
 
 @pytest.mark.slow
