@@ -120,7 +120,10 @@ async def run(
             started = time.monotonic()
             await _share(made, seeds, tally, say)
             for attempt in range(ATTEMPTS if complete else 0):
-                aims = [seed_aimed_at(*c, attempt) for c in tally.still_to_strike]
+                missing = tally.still_to_strike
+                # All worlds busy, as it is their jostling that brings the rarer operations about.
+                each = max(1, how_many // max(1, len(missing)))
+                aims = [seed_aimed_at(*c, attempt * each + n) for c in missing for n in range(each)]
                 await _share(made, aims, tally, say)
             tally.seconds = time.monotonic() - started
     return tally
