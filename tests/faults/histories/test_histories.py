@@ -8,7 +8,7 @@ from deploy.local.processes import Stack
 from tests.faults.histories.run import Regression, run, tell
 from tests.faults.histories.script import Fault
 
-CI_SEEDS = range(100)
+CI_SEEDS = range(60)
 REGRESSIONS = tuple(
     Regression(
         seed,
