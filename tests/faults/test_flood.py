@@ -18,7 +18,7 @@ TAMPERED = {
     "doubled": """INSERT INTO outbox (event_id, type, lane, aggregate_id, sequence, cause, correlation_id,
         subject, headers, body, at, recorded_at, sent_at, stream_seq)
       SELECT event_id, type, lane, aggregate_id, sequence, cause, correlation_id, subject, headers, body, at,
-        recorded_at, sent_at, stream_seq FROM outbox LIMIT 1""",
+        recorded_at, sent_at, stream_seq FROM outbox ORDER BY id DESC LIMIT 1""",
     "torn": "UPDATE inbox SET received_at = now() WHERE event_id = (SELECT max(event_id) FROM inbox)",
     "altered": "UPDATE outbox SET body = replace(body, '{', '{ ') WHERE stream_seq = 3",
     "out_of_order": """UPDATE outbox SET sequence = 3 - sequence
@@ -26,7 +26,7 @@ TAMPERED = {
     "parked_unexplained": """INSERT INTO parked
         (aggregate_id, kind, name, message_id, lane, content, reason, detail, parked_at)
       VALUES ('x', 'event', 'y', 'z', 0, '{}', 'rule_failed', '', now())""",
-    "commands_lost": "DELETE FROM idempotency WHERE key = (SELECT min(key) FROM idempotency)",
+    "commands_lost": "DELETE FROM idempotency WHERE created_at = (SELECT min(created_at) FROM idempotency)",
     "answers_changed": "UPDATE idempotency SET answer = answer || '{\"more\": 1}'",
     "states_wrong": 'UPDATE mirrors SET state = state || \'{"digest": "0"}\'',
 }
