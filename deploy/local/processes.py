@@ -195,8 +195,10 @@ class Stack(Network):
 
         A node of a cluster is ready once it is level with a leader: do not wait where there is none.
         """
-        process = self._child(name)
+        self._child(name)
         with self._changing[name]:
+            # Looked up anew: whoever had the lock before may have put another in its place.
+            process = self._child(name)
             self._meant_to_run.discard(name)
             process.stop(20)
             if name in self._wanted:

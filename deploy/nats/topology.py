@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from nats.aio.client import Client
 
 SECOND = 1_000_000_000
-HEADER_ROOM = 8 * 1024
 HEADER_BYTES = 8 * 1024
 """The server counts headers into the size of a message."""
 _IMMUTABLE = ("storage", "retention")

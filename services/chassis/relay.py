@@ -52,7 +52,7 @@ class Relay:
 
     @property
     def _lock(self) -> str:
-        """Beside the lanes' numbers, LANES itself stands for the books as a whole."""
+        """What the advisory locks are named by; beside the lanes' numbers, LANES is the books as a whole."""
         return f"relay:{self.runtime.service.name}"
 
     async def run(self) -> None:
@@ -111,12 +111,11 @@ class Relay:
         """
         if not self._settled:
             await self._settle(connection)
-        lock = self._lock
-        lanes = [r["lane"] for r in await connection.fetch(_LOCK, lock, LANES)]
+        lanes = [r["lane"] for r in await connection.fetch(_LOCK, self._lock, LANES)]
         if not lanes:
             return 0
         carried = await self._carry_lanes(connection, lanes)
-        await connection.execute(_UNLOCK, lock, lanes)
+        await connection.execute(_UNLOCK, self._lock, lanes)
         return carried
 
     async def _settle(self, connection: db.Connection) -> None:

@@ -26,6 +26,7 @@ from services.chassis.settings import Settings
 from services.chassis.startup import come_up
 
 DRAIN_SECONDS = 4.0
+"""Longest wait for what runs to end, and again for the connections to close."""
 
 
 def components(service: Service) -> dict[str, list[tuple[str, str]]]:

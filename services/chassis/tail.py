@@ -24,6 +24,7 @@ _MOVE = """INSERT INTO lane_heads AS h (lane, stream_seq, ordinal, stream)
     WHERE h.stream_seq < EXCLUDED.stream_seq"""
 
 BEHIND_SECONDS = 1.0
+"""How long a replica may be behind the others before a head that it lacks counts as gone."""
 ORDINAL = "Handrail-Ordinal"
 """Header: the how manieth message of its service this is in its lane of this stream, from 1."""
 
@@ -115,11 +116,10 @@ async def settle(db: Connection, bus: Bus, service: str, stream: str) -> None:
 async def _read(bus: Bus, service: str, heads: Mapping[int, Head]) -> list[Held]:
     """What lies behind the heads, in order. Raises DamagedStream where a head itself is gone."""
     ends = await _ends(bus, service, heads)
-    if any(ends[lane] < head.seq for lane, head in heads.items()):
-        # A replica that is a moment behind the others is not damaged.
+    if _lacks(ends, heads):
         await asyncio.sleep(BEHIND_SECONDS)
         ends = await _ends(bus, service, heads)
-    if any(ends[lane] < head.seq for lane, head in heads.items()):
+    if _lacks(ends, heads):
         raise DamagedStream
     further = {lane: head.seq for lane, head in heads.items() if ends[lane] > head.seq}
     if not further:
@@ -127,6 +127,10 @@ async def _read(bus: Bus, service: str, heads: Mapping[int, Head]) -> list[Held]
     start = min(further.values()) + 1
     found = await _sweep(bus, service, further, deliver_policy="by_start_sequence", opt_start_seq=start)
     return [held for held in found if held.head.seq > further[held.lane]]
+
+
+def _lacks(ends: Mapping[int, int], heads: Mapping[int, Head]) -> bool:
+    return any(ends[lane] < head.seq for lane, head in heads.items())
 
 
 async def _ends(bus: Bus, service: str, lanes: Iterable[int]) -> dict[int, int]:

@@ -1,6 +1,7 @@
 """The servers of the local stack, for real: durable, closed, and back after a kill."""
 
 import asyncio
+import contextlib
 import importlib
 import json
 import os
@@ -9,6 +10,7 @@ import socket
 import stat
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import asyncpg
@@ -243,3 +245,19 @@ def test_root_needs_no_open_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         stack.stop()
         stack.destroy()
     assert not home.exists()
+
+
+@pytest.mark.slow
+def test_two_who_restart_one_service_leave_one_process_of_it() -> None:
+    with Stack.temporary(services=("notify",)) as stack:
+        with ThreadPoolExecutor(max_workers=2) as hands:
+            list(hands.map(lambda _: stack.restart("notify", wait=False), range(2)))
+        stack.wait_ready("notify")
+
+        port = f"HANDRAIL_SERVICE_PORT={stack.ports['notify']}".encode()
+        running = []
+        for environ in Path("/proc").glob("[0-9]*/environ"):
+            with contextlib.suppress(OSError):
+                if port in environ.read_bytes().split(b"\0"):
+                    running.append(int(environ.parent.name))
+        assert running == [stack.pid("notify")]
