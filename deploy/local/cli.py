@@ -17,6 +17,8 @@ from deploy.local.trouble import Trouble
 
 EXTENSIONS = {
     "demo": "A network of sites lives through twenty weeks in about a minute.",
+    "score": "Score the answers to a screening instrument.",
+    "rules": "Check the rulebook, and show the rules in force at a place.",
     "events": "The catalogue of events, a live view, one event, a replay.",
     "trace": "The story of a patient or an event: what caused what.",
     "reconcile": "Compare outboxes, stream and inboxes.",
