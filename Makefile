@@ -20,7 +20,7 @@ export UV_NO_CACHE := 1
 export PIP_NO_CACHE_DIR := 1
 endif
 
-.PHONY: help setup lock check format test demo faults mistakes tools clean
+.PHONY: help setup lock check format test long demo faults mistakes tools clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -58,8 +58,11 @@ format: setup ## Format and mend what can be mended without thinking
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: setup ## Run every test
+test: setup ## Run every test but the long ones
 	$(BIN)/pytest -q --durations=15
+
+long: setup ## Run the long tests: whole lives with servers killed, upgraded and flooded, and generated lives of referrals
+	$(BIN)/pytest -q --durations=15 -m long
 
 demo: setup ## A network of sites lives through twenty weeks; DEMO="--sites 5 --seed 3" changes the story
 	$(BIN)/handrail demo $(DEMO)

@@ -24,18 +24,20 @@ def named(document: Any, name: str) -> Iterator[Any]:
 
 
 def demo(document: Any) -> str:
-    """The records of every service agree with the bus, and events were said at all."""
+    """The records agree with the bus, everybody is accounted for once, and events were said at all."""
     compared = next((found for found in named(document, "reconcile") if isinstance(found, dict)), None)
     if compared is None or not compared.keys() >= CLEAN:
         sys.exit("demo: the answer holds no comparison of the records with the bus")
     unclean = {name: compared[name] for name in sorted(CLEAN) if compared[name] != 0}
     if unclean:
         sys.exit(f"demo: the records do not agree: {unclean}")
+    if document.get("adds_up") is not True:
+        sys.exit("demo: the outcome does not add up")
     said = document.get("events")
     total = sum(said.values()) if isinstance(said, dict) else said
     if not total:
         sys.exit("demo: nobody said anything")
-    return f"demo: {total} events; nothing lost, doubled, out of order or parked"
+    return f"demo: {total} events; nothing lost, doubled, out of order or parked; the outcome adds up"
 
 
 def faults(document: Any) -> str:
@@ -76,7 +78,11 @@ def refer(document: Any, files: list[str]) -> str:
     if not outcomes["accepted"]:
         sys.exit(f"referrals: none accepted: {dict(Counter(a['code'] for a in reasoned))}")
     codes = ", ".join(f"{count} {code}" for code, count in Counter(a["code"] for a in reasoned).most_common())
-    return f"referrals: {len(document)} bundles, {outcomes['accepted']} accepted, refused: {codes or 'none'}"
+    linked = sum(a["outcome"] == "accepted" and a["code"] == "linked" for a in document)
+    return (
+        f"referrals: {len(document)} bundles, {outcomes['accepted']} accepted ({linked} linked), "
+        f"refused: {codes or 'none'}"
+    )
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The vocabulary in which pure rules speak to whoever runs them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -23,6 +23,12 @@ class Moment:
     """Id of the event, command or wake that is being judged."""
     rules: Rulebook
     """The numbers in force."""
+
+    def there(self, what: Any) -> "Moment":
+        """The same moment under the rules of the network and site that something belongs to."""
+        network, site = getattr(what, "network_id", ""), getattr(what, "site_id", "")
+        rules = self.rules.at(network, site)
+        return self if rules is self.rules else replace(self, rules=rules)
 
     def new_id(self, name: str) -> str:
         """A fresh id that is the same again when the same message is judged again."""

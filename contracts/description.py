@@ -144,7 +144,7 @@ def _operations(tables: Tables) -> Iterable[tuple[str, dict[str, Any]]]:
             for event in sorted(events, key=lambda e: e.type()):
                 channel = f"#/channels/{event.type()}"
                 yield (
-                    f"{service}.{word}.{event.snake()}.v{event.VERSION}",
+                    f"{service}.{word}.{event.type()}",
                     {
                         "action": action,
                         "title": f"{service} {word} {event.__name__}",

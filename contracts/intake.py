@@ -1,8 +1,11 @@
 """What intake says: from the first referral to admission."""
 
+from pydantic import Field
+
 from contracts.event import PatientEvent
 from contracts.vocabulary import (
     AgeBand,
+    Cents,
     Count,
     Day,
     DeclineReason,
@@ -10,6 +13,7 @@ from contracts.vocabulary import (
     LevelOfCare,
     Minutes,
     Part,
+    Permille,
     PlanKind,
     ProgramKind,
     ReferralSource,
@@ -33,21 +37,65 @@ class ReferralReceived(PatientEvent):
     prior_episode_id: Token | None = None
 
 
+class ReferralLinked(PatientEvent):
+    """Somebody else referred a person whose way is open already; both words are kept together."""
+
+    receipt_id: Token
+    source: ReferralSource
+    urgency: Urgency
+    received_at: Instant
+    wished_site_id: Token
+    match_permille: Permille
+
+
 class ReferralDeclined(PatientEvent):
     """A referral ended without admission."""
 
     reason: DeclineReason
     alternatives_offered: tuple[LevelOfCare, ...] = ()
     closed_at: Instant
+    duplicate_of: Token | None = None
+
+
+class Recipient(Part):
+    """Who may receive: one named party, or a class of parties; never a name."""
+
+    id: Token
+    kind: Token
 
 
 class ConsentGranted(PatientEvent):
-    """A person agreed to treatment, or to being contacted on named channels."""
+    """A person agreed to treatment, to a disclosure, or to being contacted on named channels."""
 
     consent_id: Token
     kind: Token
     channels: tuple[Token, ...] = ()
     signed_at: Instant
+    signers: tuple[Token, ...] = ()
+    disclosers: tuple[Token, ...] = ()
+    recipients: tuple[Recipient, ...] = ()
+    purposes: tuple[Token, ...] = ()
+    info_categories: tuple[Token, ...] = ()
+    expires_at: Instant | None = None
+    expires_event: Token | None = None
+
+
+class ConsentRevoked(PatientEvent):
+    """A person took a consent back; what still stands of the same kind is named."""
+
+    consent_id: Token
+    kind: Token
+    revoked_at: Instant
+    scope_remaining: tuple[Token, ...] = ()
+
+
+class ConsentExpired(PatientEvent):
+    """A consent ended by its date, or by the event it named."""
+
+    consent_id: Token
+    kind: Token
+    expired_at: Instant
+    cause: Token
 
 
 class InstrumentResult(Part):
@@ -58,6 +106,8 @@ class InstrumentResult(Part):
     total: Score | None = None
     band: Token | None = None
     flags: tuple[Token, ...] = ()
+    subscales: dict[Token, Score] = Field(default_factory=dict)
+    administered_at: Instant | None = None
 
 
 class PatientScreened(PatientEvent):
@@ -71,6 +121,52 @@ class PatientScreened(PatientEvent):
     needs_24h_supervision: bool
 
 
+class SafetyAlertRaised(PatientEvent):
+    """Somebody must look after this person now; said again when the severity of an open alert rises."""
+
+    alert_id: Token
+    kind: Token
+    severity: Risk
+    due_ack_at: Instant
+    raised_at: Instant | None = None
+
+
+class SafetyAlertEscalated(PatientEvent):
+    """Nobody took an alert in hand in time: more people are told."""
+
+    alert_id: Token
+    kind: Token
+    severity: Risk
+    due_ack_at: Instant
+    escalation: Count
+    to_role: Token
+
+
+class SafetyAlertAcknowledged(PatientEvent):
+    """A clinician took a safety alert in hand."""
+
+    alert_id: Token
+    acknowledged_at: Instant
+    late: bool
+
+
+class SafetyAlertResolved(PatientEvent):
+    """A clinician closed a safety alert and said what was done."""
+
+    alert_id: Token
+    resolved_at: Instant
+    plan_ref: Token | None = None
+
+
+class OutreachAttempted(PatientEvent):
+    """Somebody tried to reach a person on the way to admission."""
+
+    channel: Token
+    attempts: Count
+    reached: bool
+    attempted_at: Instant | None = None
+
+
 class DetoxReferred(PatientEvent):
     """A person was sent to withdrawal management before treatment can start."""
 
@@ -78,6 +174,9 @@ class DetoxReferred(PatientEvent):
     setting: Token
     trigger: Token
     expected_return_on: Day | None = None
+    facility_id: Token | None = None
+    in_house: bool = False
+    referred_at: Instant | None = None
 
 
 class DetoxCompleted(PatientEvent):
@@ -86,6 +185,7 @@ class DetoxCompleted(PatientEvent):
     outcome: Token
     medically_cleared: bool
     completed_at: Instant
+    cleared_by: Token | None = None
 
 
 class Diagnosis(Part):
@@ -121,6 +221,12 @@ class PatientAssessed(PatientEvent):
     availability: tuple[Availability, ...] = ()
     stage_of_change: Token | None = None
     support_network: Token | None = None
+    curriculum_tracks: tuple[Token, ...] = ()
+    programs_presented: tuple[Token, ...] = ()
+    patient_choice: Token | None = None
+    choice_reason: Token | None = None
+    suggested_level: LevelOfCare | None = None
+    differs_reason: Token | None = None
 
 
 class CoverageVerified(PatientEvent):
@@ -132,6 +238,10 @@ class CoverageVerified(PatientEvent):
     status: Token
     auth_required: bool
     verified_at: Instant
+    valid_from: Day | None = None
+    valid_through: Day | None = None
+    estimated_patient_share_cents: Cents | None = None
+    hardship: bool = False
 
 
 class AuthorizationRecorded(PatientEvent):
@@ -144,6 +254,20 @@ class AuthorizationRecorded(PatientEvent):
     units_approved: Count
     valid_from: Day
     valid_to: Day
+    service_codes: tuple[Token, ...] = ()
+    days_per_week: Weekday | None = None
+
+
+class AuthorizationRunningLow(PatientEvent):
+    """An authorization nears its end, or has reached it: in days or in units, whichever comes first."""
+
+    authorization_id: Token
+    level: LevelOfCare
+    unit_kind: Token
+    units_left: Count
+    days_left: Count
+    last_covered_on: Day
+    ended: bool
 
 
 class SeatRequested(PatientEvent):
@@ -176,6 +300,7 @@ class WaitlistOfferMade(PatientEvent):
     seat_hold_id: Token
     offered_at: Instant
     offer_expires_at: Instant
+    needs: tuple[Token, ...] = ()
 
 
 class WaitlistOfferAccepted(PatientEvent):
@@ -183,6 +308,7 @@ class WaitlistOfferAccepted(PatientEvent):
 
     waitlist_entry_id: Token
     seat_hold_id: Token
+    accepted_at: Instant | None = None
 
 
 class WaitlistOfferDeclined(PatientEvent):
@@ -199,6 +325,24 @@ class WaitlistOfferExpired(PatientEvent):
     waitlist_entry_id: Token
     seat_hold_id: Token
     misses: Count
+
+
+class Certification(Part):
+    """A physician's word that this level of care is needed, and until when it holds."""
+
+    certified_by: Token
+    certified_on: Day
+    next_due_on: Day
+
+
+class OpenAlert(Part):
+    """A safety alert that is open at admission, handed over with the person."""
+
+    alert_id: Token
+    kind: Token
+    severity: Risk
+    due_ack_at: Instant
+    acknowledged: bool
 
 
 class PatientAdmitted(PatientEvent):
@@ -218,3 +362,5 @@ class PatientAdmitted(PatientEvent):
     authorization_id: Token | None = None
     primary_clinician_id: Token
     baseline: tuple[InstrumentResult, ...] = ()
+    certification: Certification | None = None
+    open_alerts: tuple[OpenAlert, ...] = ()

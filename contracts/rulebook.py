@@ -2,14 +2,19 @@
 
 import os
 import tomllib
+from collections.abc import Sequence
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from contracts.vocabulary import AgeBand, LevelOfCare
+from contracts import instruments
+from contracts.vocabulary import AgeBand, LevelOfCare, ProgramKind, Risk
 
 _DEFAULT = Path(__file__).with_name("rulebook.toml")
+Place: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 class _Table(BaseModel):
@@ -36,13 +41,10 @@ class IntakeRules(_Table):
     max_age: int
     """Above it a birth date is a mistake; from `flag_age` on somebody checks it."""
     max_level_served: str
-    duplicate_open: bool
     contact_days: int
     assessment_ttl_days: int
     screening_ttl_days: int
     suicide_screen_ttl_days: int
-    ciwa_detox: int
-    cows_detox: int
     offer_ttl_hours: int
     waitlist_ttl_days: int
     max_missed_offers: int
@@ -51,7 +53,99 @@ class IntakeRules(_Table):
     suicide_code_days: int
     """A coded suicidal crisis no older than this makes a referral urgent."""
     assessor_credentials: tuple[str, ...]
+    edition: str
+    """Which criteria an adult is rated by."""
+    adolescent_edition: str
+    dimensions: dict[str, tuple[int, ...]]
+    """Edition to the dimensions that must be rated, each once."""
+    detox_in_house: bool
+    minor_signers: tuple[str, ...]
+    """Who must sign for a minor: state law decides."""
+    ack_minutes_high: int
+    escalate_minutes: dict[Risk, int]
+    """By severity, how long each escalation waits for an acknowledgement before the next."""
+    escalate_to: tuple[str, ...]
+    """Roles told one after the other while nobody acknowledges; the last one again and again."""
+    low_units: int
+    low_days: int
+    """What of an authorization may remain before somebody is told."""
     cite: str
+
+
+class MatchingRules(_Table):
+    """How alike two referrals are: points out of 1000, the highest that holds. The first two link."""
+
+    identifier: int
+    name_birth_phone: int
+    name_birth: int
+    birth_phone: int
+    cite: str
+
+
+class PayerRules(_Table):
+    certification_required: bool
+    certification_days: int
+    certifier_credentials: tuple[str, ...]
+    cite: str
+
+
+class ConsentRules(_Table):
+    """What a consent of one kind must say to be one."""
+
+    needs: tuple[str, ...]
+    tpo: bool = False
+    """Whether it covers treatment, payment and operations, and may go without an expiry."""
+    cite: str
+
+
+class ProgramPreset(_Table):
+    """A program that sites offer."""
+
+    kind: ProgramKind
+    age_band: AgeBand
+    level: str
+    cite: str
+
+
+class Condition(_Table):
+    """One comparison of a fact with a value."""
+
+    fact: str
+    op: Literal["eq", "ne", "ge", "le", "in"]
+    value: bool | int | str | tuple[str, ...]
+
+
+class LevelRule(_Table):
+    """When all conditions hold, the facts speak for at least this level of care."""
+
+    id: str
+    when: tuple[Condition, ...] = Field(min_length=1)
+    suggests: str = Field(pattern=r"^[0-9](\.[0-9])?$")
+    because: str
+    cite: str = Field(min_length=1)
+
+
+class Layer(_Table):
+    """What one network, site, program or payer does differently, and who says so."""
+
+    network: str = ""
+    site: str = ""
+    program: str = ""
+    payer: str = ""
+    cite: str = Field(min_length=1)
+    set: dict[str, Any]
+
+    @property
+    def rank(self) -> int:
+        """The later of network, site, program and payer wins."""
+        return max((n for n, key in enumerate(self.keys, 1) if key), default=0)
+
+    @property
+    def keys(self) -> tuple[str, str, str, str]:
+        return self.network, self.site, self.program, self.payer
+
+    def fits(self, place: Place) -> bool:
+        return all(not mine or mine in theirs for mine, theirs in zip(self.keys, place, strict=True))
 
 
 class ProgramRules(_Table):
@@ -93,18 +187,6 @@ class ProgressRules(_Table):
     cite: str
 
 
-class InstrumentRules(_Table):
-    items: int
-    item_max: int
-    bands: tuple[tuple[int, str], ...]
-    reliable_change: int
-    remission_below: int
-    cite: str
-
-    def band(self, total: int) -> str:
-        return [name for floor, name in self.bands if total >= floor][-1]
-
-
 class CheckInRules(_Table):
     cadence_days: int
     days: int
@@ -121,13 +203,30 @@ class QuietHours(_Table):
 class Rulebook(_Table):
     bands: tuple[Band, ...]
     intake: IntakeRules
+    matching: MatchingRules
+    payer: PayerRules
+    consents: dict[str, ConsentRules]
+    programs: dict[str, ProgramPreset]
+    level_rules: tuple[LevelRule, ...]
     program: ProgramRules
     attendance: AttendanceRules
     progress: ProgressRules
-    instruments: dict[str, InstrumentRules]
+    instruments: dict[str, dict[str, Any]] = {}
+    """What is done differently from the instruments' own definitions, by instrument."""
     checkins: CheckInRules
     quiet_hours: QuietHours
     teds: dict[str, str]
+    layers: tuple[Layer, ...] = ()
+    _at: dict[Place, "Rulebook"] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _instruments_hold(self) -> "Rulebook":
+        for name, changes in self.instruments.items():
+            try:
+                instruments.adjusted(instruments.find(name), changes)
+            except LookupError as error:
+                raise ValueError(f"there is no instrument {name}") from error
+        return self
 
     def band(self, level: LevelOfCare, age_band: AgeBand) -> Band:
         """The band of a level; raises LookupError where the level has none."""
@@ -136,9 +235,88 @@ class Rulebook(_Table):
                 return band
         raise LookupError(f"no band for level {level.code}, {age_band}")
 
+    def at(
+        self, network: str = "", site: str = "", program: str = "", payer: Sequence[str] = ()
+    ) -> "Rulebook":
+        """The rules in force at one place: network, site, program and payer over the defaults, later wins.
+
+        A payer is known by its id and by its kind of plan.
+        """
+        place = ((network,), (site,), (program,), tuple(payer))
+        fitting = [layer for layer in self.layers if layer.fits(place)]
+        if not fitting:
+            return self
+        known = ((network,), (site,), (program,), tuple(k for k in payer if self._names_payer(k)))
+        if known not in self._at:
+            self._at[known] = self._laid_over(fitting)
+        return self._at[known]
+
+    def _names_payer(self, key: str) -> bool:
+        return any(layer.payer == key for layer in self.layers)
+
+    def _laid_over(self, layers: Sequence[Layer]) -> "Rulebook":
+        merged = self.model_dump(mode="json", exclude={"layers"})
+        for layer in sorted(layers, key=lambda each: each.rank):
+            merged = _merge(merged, layer.set)
+        return Rulebook.model_validate(merged | {"layers": self.layers})
+
+
+def _merge(below: Any, above: Any) -> Any:
+    """Tables are laid over each other key by key; bands replace the band of the same level and age."""
+    if isinstance(below, dict) and isinstance(above, dict):
+        merged = dict(below)
+        for key, value in above.items():
+            merged[key] = _bands(below[key], value) if key == "bands" else _merge(below.get(key), value)
+        return merged
+    return above
+
+
+def _bands(below: Any, above: Any) -> Any:
+    if not (isinstance(above, list) and all(isinstance(b, dict) and "level" in b for b in above)):
+        return above
+    changed = {(b["level"], b.get("age_band")) for b in above}
+    return [b for b in below if (b["level"], b["age_band"]) not in changed] + above
+
+
+class BadRulebook(ValueError):
+    """The rules do not hold together; says where and why."""
+
 
 @lru_cache
 def rulebook(path: str | None = None) -> Rulebook:
-    """The rulebook in force: the file given, else HANDRAIL_RULEBOOK, else Handrail's defaults."""
-    source = Path(path or os.environ.get("HANDRAIL_RULEBOOK") or _DEFAULT)
-    return Rulebook.model_validate(tomllib.loads(source.read_text()))
+    """The rulebook in force: the file given, else HANDRAIL_RULEBOOK over Handrail's defaults.
+
+    A file of a network's own holds what it does differently, and its layers. Raises BadRulebook.
+    """
+    own = path or os.environ.get("HANDRAIL_RULEBOOK")
+    try:
+        merged = tomllib.loads(_DEFAULT.read_text())
+        if own:
+            theirs = tomllib.loads(Path(own).read_text())
+            layers = [*merged.pop("layers", []), *theirs.pop("layers", [])]
+            merged = _merge(merged, theirs) | {"layers": layers}
+        rules = Rulebook.model_validate(merged)
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise BadRulebook(f"The rulebook cannot be read: {error}.") from error
+    except ValidationError as error:
+        raise BadRulebook(f"The rulebook does not hold: {_where(error)}.") from error
+    _check_every_place(rules)
+    return rules
+
+
+def _check_every_place(rules: Rulebook) -> None:
+    """Whatever may come together is tried at the start, so that no rule can fail for one patient only."""
+    places = {layer.keys[:2] for layer in rules.layers}
+    programs = {layer.program for layer in rules.layers} | {""}
+    payers = {layer.payer for layer in rules.layers} | {""}
+    for (network, site), program, payer in product(places, programs, payers):
+        try:
+            rules.at(network, site, program, (payer,))
+        except ValidationError as error:
+            place = ", ".join(filter(None, (network, site, program, payer)))
+            raise BadRulebook(f"The rulebook does not hold for {place}: {_where(error)}.") from error
+
+
+def _where(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg'].lower()}"

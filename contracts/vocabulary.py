@@ -25,6 +25,7 @@ ShortText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_
 Minutes = Annotated[int, Field(ge=0, le=10_080, description="Whole elapsed minutes; at most a week.")]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Permille = Annotated[int, Field(ge=0, le=1000)]
+Cents = Annotated[int, Field(ge=0, le=1_000_000_000, description="Whole cents of the site's currency.")]
 Score = Annotated[int, Field(ge=-10_000, le=10_000)]
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: 1 is Monday.")]
 LocalTime = Annotated[

@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from deploy.local.output import say
 from deploy.local.processes import Stack
 from deploy.local.reconcile import Findings, examine
 from deploy.local.simulator.life import BEGINS_AT, Lived, Script, Tick, live
@@ -42,10 +43,10 @@ def run_demo(
     progress = Console(stderr=True)
     environment = {"HANDRAIL_CLOCK_START": BEGINS_AT.isoformat(), "HANDRAIL_LOG_LEVEL": "WARNING"}
 
-    def say(sentence: str) -> None:
+    def remark(sentence: str) -> None:
         progress.print(f"[dim]{sentence}[/]")
 
-    options: dict[str, Any] = {"clock": "manual", "env": environment, "say": say}
+    options: dict[str, Any] = {"clock": "manual", "env": environment, "say": remark}
     began = time.monotonic()
     stack = Stack.temporary(**options) if data is None else Stack(data, **options)
     with stack:
@@ -58,7 +59,18 @@ def run_demo(
             _show(script, lived, story, findings, document, stack.data, keep)
         if keep:
             _wait_for_ctrl_c(progress, stack.data)
+    if not story.adds_up:
+        # The document was printed: another one would make it unreadable.
+        say_wrong(story.wrong)
+        raise SystemExit(1)
     return document
+
+
+def say_wrong(sentences: list[str]) -> None:
+    """The outcome contradicts itself: a defect, and never the user's."""
+    say("handrail: The outcome does not add up.")
+    for sentence in sentences:
+        say(f"  {sentence}")
 
 
 def _check(script: Script) -> None:
@@ -106,9 +118,11 @@ def _document(
     return {
         "seed": script.seed,
         "outcomes": story.outcomes,
+        "adds_up": story.adds_up,
         "events": story.events,
         "reconcile": findings.counts(),
         "refusals": dict(sorted(lived.refusals.items())),
+        "refused_steps": dict(sorted(lived.refused_steps.items())),
         **({"bundles": lived.bundles} if script.referrals is not None else {}),
         "seconds": round(seconds, 1),
     }

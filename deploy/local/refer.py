@@ -160,11 +160,12 @@ def _await_site(network: Network, network_id: str) -> None:
 def _outcome(file: Path, answer: "httpx.Response") -> dict[str, Any]:
     if answer.is_success:
         body = answer.json()
+        linked = bool(body.get("linked"))
         return {
             "file": str(file),
             "outcome": "accepted",
-            "code": None,
-            "reason": None,
+            "code": "linked" if linked else None,
+            "reason": body.get("message") if linked else None,
             "referral_id": body.get("referral_id") or body.get("id"),
         }
     return _refused(file, *_problem(answer))
@@ -189,5 +190,6 @@ def _problem(answer: "httpx.Response") -> tuple[str, str]:
 def line(answer: Document) -> str:
     """One answer, for people."""
     if answer["outcome"] == "accepted":
-        return f"accepted  {answer['file']}  {answer['referral_id']}"
+        linked = "  (kept beside a referral that is open)" if answer["code"] == "linked" else ""
+        return f"accepted  {answer['file']}  {answer['referral_id']}{linked}"
     return f"refused   {answer['file']}  {answer['code']}: {answer['reason']}"

@@ -8,7 +8,7 @@ from pathlib import Path
 from deploy.local.secrets import AUDIENCE, ISSUER
 
 HOUR = 3600
-ROLES = ("admissions", "clinician", "director", "scheduler", "biller", "operator")
+ROLES = ("admissions", "clinician", "director", "scheduler", "biller", "operator", "referrer")
 
 
 def mint(

@@ -15,7 +15,7 @@ from contracts.subjects import is_token
 from contracts.vocabulary import Actor, ActorType
 from services.chassis.settings import Settings
 
-ROLES = frozenset({"admissions", "clinician", "director", "scheduler", "biller", "operator"})
+ROLES = frozenset({"admissions", "clinician", "director", "scheduler", "biller", "operator", "referrer"})
 LEEWAY_SECONDS = 60
 """How far the clocks of an issuer and of ours may be apart; RFC 7519, 4.1.4: no more than a few minutes."""
 _ALGORITHMS = ["HS256", "ES256", "EdDSA"]

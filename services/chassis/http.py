@@ -5,18 +5,20 @@ import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Generic, TypeAlias, TypeVar
 
 import asyncpg
-from fastapi import Depends, FastAPI, Query
+from fastapi import Depends, FastAPI, Header, Query, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from pydantic import BaseModel, ConfigDict, model_validator
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from contracts.decisions import Refused
+from contracts.rulebook import Rulebook
 from services.chassis import clock, commands, work
 from services.chassis.auth import Who, require_role
 from services.chassis.db import Connection
@@ -33,6 +35,7 @@ _TRACEPARENT = re.compile(r"^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$")
 _BIG = 2**53
 
 Answer: TypeAlias = dict[str, Any]
+Item = TypeVar("Item")
 
 
 class Body(BaseModel):
@@ -76,6 +79,41 @@ class Page(BaseModel):
     cursor: str | None = None
 
 
+class PageOf(BaseModel, Generic[Item]):
+    """One page of a list; `cursor` fetches the next, null at the end."""
+
+    items: list[Item]
+    cursor: str | None = None
+
+
+class Problem(BaseModel):
+    """Why something was refused (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    detail: str
+    hint: str | None = None
+    facts: dict[str, Any] | None = None
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": what}
+    for status, what in {
+        400: "The body cannot be read.",
+        401: "Nobody vouches for the caller.",
+        403: "The caller's role may not do this.",
+        404: "There is nothing of this kind in the caller's network and sites.",
+        409: "The rules refuse it; `facts` names every rule that does.",
+        413: "The body is too large.",
+        422: "The request does not have the form that is asked for.",
+        503: "The service cannot answer now; try again with the same key.",
+    }.items()
+}
+"""What any route may answer instead, for the description of an API."""
+
+
 def answer(id: str, **more: Any) -> Answer:
     """An answer in the shape of a command's, for what needed no command."""
     return {"id": id, "version": 0, "said": [], **more}
@@ -93,6 +131,11 @@ class Caller:
     @property
     def now(self) -> datetime:
         return self.runtime.clock.now()
+
+    @property
+    def rules(self) -> Rulebook:
+        """The rules of every network; `at` gives those of one place."""
+        return self.runtime.service.rules
 
     def new_id(self) -> str:
         return clock.new_id()
@@ -141,7 +184,20 @@ def runtime_of(request: Request) -> Runtime:
     return runtime
 
 
-async def _caller(request: Request) -> Caller:
+_BEARER = HTTPBearer(auto_error=False, description="A token of the issuer; see the page for integrators.")
+
+
+_KEYED = Header(
+    alias="Idempotency-Key",
+    description="The same key with the same request gets the same answer; writes only.",
+)
+
+
+async def _caller(
+    request: Request,
+    _: Annotated[Any, Security(_BEARER)] = None,
+    __: Annotated[str | None, _KEYED] = None,
+) -> Caller:
     who = request.app.state.gate.who(request.headers.get("authorization"))
     return Caller(runtime_of(request), request, who, await request.body())
 
@@ -175,8 +231,22 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
+def _say_problems(document: dict[str, Any]) -> dict[str, Any]:
+    """A problem has a media type of its own, which a response model cannot say."""
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for response in operation["responses"].values():
+                content = response.get("content", {})
+                plain = content.get("application/json", {})
+                if plain.get("schema", {}).get("$ref", "").endswith("/Problem"):
+                    content["application/problem+json"] = content.pop("application/json")
+    return document
+
+
 def install(app: FastAPI) -> None:
     """Give an app the edge that all services share."""
+    described = app.openapi
+    app.openapi = lambda: _say_problems(described())  # type: ignore[method-assign]
 
     @app.exception_handler(Refused)
     async def _refused(_: Request, error: Refused) -> JSONResponse:

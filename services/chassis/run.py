@@ -61,7 +61,11 @@ def build(service: Service, settings: Settings) -> FastAPI:
             runtime.pool.terminate()
 
     app = FastAPI(
-        title=f"Handrail {service.name}", description=service.purpose, version="1", lifespan=lifespan
+        title=f"Handrail {service.name}",
+        description=service.purpose,
+        version="1",
+        lifespan=lifespan,
+        generate_unique_id_function=lambda route: route.name,
     )
     app.state.gate = Gate(settings)
     app.state.components = components(service)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.decisions import Moment
 from contracts.event import Event
-from contracts.rulebook import Rulebook, rulebook
+from contracts.rulebook import BadRulebook, Rulebook, rulebook
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -75,6 +75,14 @@ def _about(message: Any) -> str:
     return str(message.aggregate_id)
 
 
+def _rules_or_stop() -> Rulebook:
+    """The rules in force; a process whose rules do not hold ends with the sentence that says why."""
+    try:
+        return rulebook()
+    except BadRulebook as error:
+        raise SystemExit(str(error)) from None
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """The whole of a service on one screen."""
@@ -90,7 +98,7 @@ class Service:
     language: Mapping[str, type[Event]]
     """Every event type that exists, so that the unknown can be told from the unheard."""
     routes: "APIRouter"
-    rules: Rulebook = field(default_factory=rulebook)
+    rules: Rulebook = field(default_factory=_rules_or_stop)
     outside: Any = None
     """Whatever the handlers need from beyond the house, such as an outgoing channel."""
 

@@ -183,7 +183,8 @@ def decide_one(unit: Unit, reaction: Reaction, key: str, message: Any) -> Any:
     state = row.state if row else None
     if state is None and not reaction.creates:
         raise UnknownAggregate(reaction.aggregate.table)
-    return unit.record(reaction.aggregate, key, reaction.decide(state, message, unit.cause.moment))
+    moment = unit.cause.moment.there(state if state is not None else message)
+    return unit.record(reaction.aggregate, key, reaction.decide(state, message, moment))
 
 
 def _reason(error: Exception) -> str:

@@ -11,21 +11,58 @@ from services.chassis.unit import Unit
 from services.intake import domain, store
 from services.intake.store import REFERRALS
 
+TRIES = 3
+
 
 async def receive_referral(unit: Unit, key: str, command: domain.ReceiveReferral, moment: Moment) -> None:
-    """Open a referral; the claim on the person decides between two that come at the same time."""
+    """Open a referral, or link it to the way of the same person that is open already.
+
+    The claim on the person decides between two that come at the same time.
+    """
     site = await store.find_site(unit.db, command.network_id, command.site_id)
     if site is None:
         raise Refused(
             "site_not_open", "The site has not opened yet.", hint="Open the site, then send it again."
         )
+    moment = moment.there(site)
     if await unit.load(REFERRALS, key) is not None:
         raise Refused("already_received", "This referral was received before.")
     keys = domain.person_keys(command.person)
-    known = await _known(unit, key, command, keys)
-    facts = domain.receive_referral(site, known, command, moment, key)
-    await store.remember_person(unit.db, command.network_id, keys, key)
-    unit.record(REFERRALS, key, facts)
+    for _ in range(TRIES):
+        if await store.claim_person(unit.db, command.network_id, keys, key):
+            known = await _known(unit, command, keys)
+            facts = domain.receive_referral(site, known, command, moment, key)
+            await store.remember_person(unit.db, command.network_id, keys, key)
+            unit.record(REFERRALS, key, facts)
+            return
+        if await _link(unit, key, keys, command, moment):
+            return
+    raise Refused("in_progress", "The same person is just being referred elsewhere.", hint="Send it again.")
+
+
+async def _link(
+    unit: Unit, key: str, keys: Sequence[str], command: domain.ReceiveReferral, moment: Moment
+) -> bool:
+    """Keep the referral beside the open one; False where that closed in the meantime."""
+    holder = await store.find_holder(unit.db, command.network_id, keys, key)
+    referral = await unit.load(REFERRALS, holder) if holder is not None else None
+    if referral is None or referral.closed:
+        await store.release_person(unit.db, key)
+        return False
+    await store.pass_claims(unit.db, key, referral.id)
+    await store.remember_person(unit.db, command.network_id, keys, referral.id)
+    match = domain.likeness_score(command.person, referral.person, moment.rules.matching)
+    unit.record(REFERRALS, referral.id, domain.link_referral(referral, key, match, command, moment))
+    return True
+
+
+async def decline_referral(unit: Unit, key: str, command: domain.DeclineReferral, moment: Moment) -> None:
+    """A duplicate that a person recognised names the referral that stays open."""
+    both = await unit.load_many(REFERRALS, {key, command.duplicate_of or key})
+    other = both.get(command.duplicate_of or "") if command.duplicate_of != key else None
+    stays = other is not None and not other.closed and _theirs(other, command)
+    decide = asked(lambda r, c, m: domain.decline_referral(r, c, m, same_person=stays))
+    await decide(unit, key, command, moment)
 
 
 def asked(decide: Callable[[Any, Any, Moment], Sequence[Fact]]) -> Gather:
@@ -33,10 +70,9 @@ def asked(decide: Callable[[Any, Any, Moment], Sequence[Fact]]) -> Gather:
 
     async def handler(unit: Unit, key: str, command: Any, moment: Moment) -> None:
         referral = await unit.load(REFERRALS, key)
-        theirs = referral and referral.network_id == command.network_id and referral.site_id in command.sites
-        if not theirs:
+        if not _theirs(referral, command):
             raise Refused("not_found", "There is nothing with this id here.", status=404)
-        await _settle(unit, key, decide(referral, command, moment))
+        await _settle(unit, key, decide(referral, command, moment.there(referral)))
 
     return handler
 
@@ -47,7 +83,7 @@ def heard(decide: Callable[[Any, Any, Moment], Sequence[Fact]]) -> Gather:
     async def handler(unit: Unit, key: str, message: Any, moment: Moment) -> None:
         referral = await unit.load(REFERRALS, key)
         if referral is not None:
-            await _settle(unit, key, decide(referral, message, moment))
+            await _settle(unit, key, decide(referral, message, moment.there(referral)))
 
     return handler
 
@@ -55,6 +91,7 @@ def heard(decide: Callable[[Any, Any, Moment], Sequence[Fact]]) -> Gather:
 async def offer_freed_seat(unit: Unit, key: str, heard: SeatReleased, moment: Moment) -> None:
     """Ask for the freed seat for the first in the queue, never for whoever just let it go."""
     referral = await unit.load(REFERRALS, key)
+    moment = moment.there(heard)
     if referral is not None:
         unit.record(REFERRALS, key, domain.lose_seat(referral, heard, moment))
     if heard.seats > 0:
@@ -66,6 +103,7 @@ async def miss_seat(unit: Unit, key: str, heard: SeatUnavailable, moment: Moment
     referral = await unit.load(REFERRALS, key)
     if referral is None:
         return
+    moment = moment.there(referral)
     wish = referral.wish
     facts = domain.miss_seat(referral, heard, moment)
     unit.record(REFERRALS, key, facts)
@@ -73,18 +111,22 @@ async def miss_seat(unit: Unit, key: str, heard: SeatUnavailable, moment: Moment
         await _ask_for_next(unit, heard.network_id, heard.site_id, wish.for_release_at, moment, passed=key)
 
 
-async def _known(unit: Unit, key: str, command: domain.ReceiveReferral, keys: Sequence[str]) -> domain.Known:
+def _theirs(referral: domain.Referral | None, command: Any) -> bool:
+    return (
+        referral is not None
+        and referral.network_id == command.network_id
+        and referral.site_id in command.sites
+    )
+
+
+async def _known(unit: Unit, command: domain.ReceiveReferral, keys: Sequence[str]) -> domain.Known:
     network_id = command.network_id
-    if not await store.claim_person(unit.db, network_id, keys, key):
-        holder = await store.find_holder(unit.db, network_id, keys, key)
-        return domain.Known(
-            open_referral_id=holder[0] if holder else "", open_site_id=holder[1] if holder else None
-        )
-    prior = await store.find_prior(unit.db, network_id, keys)
-    alike = prior is None and await store.find_alike(unit.db, network_id, domain.likeness(command.person))
+    earlier = await store.find_earlier(unit.db, network_id, keys)
+    alike = not earlier and await store.find_alike(unit.db, network_id, domain.likeness(command.person))
     return domain.Known(
-        prior_referral_id=prior[0] if prior else None,
-        prior_patient_id=prior[1] if prior else None,
+        earlier_episodes=tuple(e["id"] for e in earlier),
+        patient_id=earlier[0]["patient_id"] if earlier else None,
+        died=any(e["died"] for e in earlier),
         looks_like_somebody=alike,
     )
 

@@ -20,33 +20,77 @@ _CLAIM = """INSERT INTO open_people (network_id, person_key, referral_id)
   SELECT $1, k, $3 FROM unnest($2::text[]) AS k ORDER BY k
   ON CONFLICT DO NOTHING RETURNING person_key"""
 
-_HOLDER = """SELECT r.id, r.site_id FROM open_people p JOIN referrals r ON r.id = p.referral_id
-  WHERE p.network_id = $1 AND p.person_key = ANY($2) AND p.referral_id <> $3 ORDER BY r.id LIMIT 1"""
+_HOLDER = """SELECT referral_id FROM open_people
+  WHERE network_id = $1 AND person_key = ANY($2) AND referral_id <> $3 ORDER BY referral_id LIMIT 1"""
+
+_RELINK = "UPDATE open_people SET referral_id = $2 WHERE referral_id = $1"
 
 _REMEMBER = """INSERT INTO known_people (network_id, person_key, referral_id)
   SELECT $1, k, $3 FROM unnest($2::text[]) AS k ON CONFLICT DO NOTHING"""
 
-_PRIOR = """SELECT r.id, r.state ->> 'patient_id' AS patient_id
+_EARLIER = """SELECT DISTINCT r.id, r.patient_id, (r.state ->> 'died')::boolean AS died,
+    (r.state ->> 'received_at')::timestamptz AS received_at
   FROM known_people k JOIN referrals r ON r.id = k.referral_id
   WHERE k.network_id = $1 AND k.person_key = ANY($2) AND r.stage IN ('DECLINED', 'DISCHARGED')
-  ORDER BY (r.state ->> 'received_at')::timestamptz DESC, r.id DESC LIMIT 1"""
+  ORDER BY received_at DESC, r.id DESC LIMIT 20"""
 
 _ALIKE = "SELECT EXISTS (SELECT FROM referrals WHERE network_id = $1 AND likeness = $2)"
+
+_LOOKALIKES = """SELECT id, version, state FROM referrals
+  WHERE network_id = $1 AND site_id = ANY($2) AND born = $3 AND id <> $4 ORDER BY id DESC LIMIT 200"""
 
 _RELEASE = "DELETE FROM open_people WHERE referral_id = $1"
 
 _NEXT = """SELECT id FROM referrals
   WHERE network_id = $1 AND site_id = $2 AND stage = 'WAITLISTED' AND id <> ALL($3)
-    AND state -> 'entry' ->> 'offer' IS NULL AND state -> 'entry' ->> 'reason' <> 'authorization_pended'
+    AND state -> 'entry' ->> 'offer' IS NULL
+    AND state -> 'entry' ->> 'reason' NOT IN ('authorization_pended', 'coverage_pended')
   ORDER BY (state -> 'entry' ->> 'priority')::int, (state -> 'entry' ->> 'queued_at')::timestamptz, id
   LIMIT 1 FOR UPDATE SKIP LOCKED"""
 
-_ONE = "SELECT version, state FROM referrals WHERE id = $3 AND network_id = $1 AND site_id = ANY($2)"
+_ONE = "SELECT id, version, state FROM referrals WHERE id = $3 AND network_id = $1 AND site_id = ANY($2)"
+
+_RECEIVED = """SELECT id, version, state FROM referrals
+  WHERE network_id = $1 AND site_id = ANY($2)
+    AND (id = $3 OR state -> 'sources' @> $4::jsonb
+      OR (state -> 'sources' @> $5::jsonb AND stage NOT IN ('DECLINED', 'DISCHARGED')))
+  ORDER BY id DESC LIMIT 1"""
 
 _PAGE = """SELECT id, version, state FROM referrals
-  WHERE network_id = $1 AND site_id = ANY($2) AND ($3::text IS NULL OR stage = $3)
-    AND ($4::text IS NULL OR id > $4)
+  WHERE network_id = $1 AND site_id = ANY($2) AND ($4::text IS NULL OR id > $4)
+    AND ($3::text[] IS NULL OR stage = ANY($3)) AND ($6::text IS NULL OR source = $6)
+    AND ($7::text IS NULL OR urgency = $7) AND ($8::text IS NULL OR owner = $8)
+    AND ($9::text IS NULL OR patient_id = $9)
   ORDER BY id LIMIT $5"""
+
+_DESK = """SELECT id, version, state, queue_rank FROM referrals
+  WHERE network_id = $1 AND site_id = ANY($2)
+    AND stage IN ('REFERRED', 'SCREENED', 'DETOX_REFERRED', 'ASSESSED', 'WAITLISTED')
+    AND ($3::text IS NULL OR stage = $3) AND ($4::text IS NULL OR owner = $4)
+    AND (NOT $5 OR owner IS NULL) AND (queue_rank, id) > ($6::smallint, $7::text)
+  ORDER BY queue_rank, id LIMIT $8"""
+
+_ALERTED = """SELECT id, version, state FROM referrals
+  WHERE network_id = $1 AND site_id = ANY($2) AND jsonb_array_length(state -> 'alerts') > 0
+    AND ($3::text IS NULL OR id > $3)
+  ORDER BY id LIMIT $4"""
+
+_LIST = """SELECT id, version, state FROM referrals
+  WHERE network_id = $1 AND site_id = ANY($2) AND stage = 'WAITLISTED'
+    AND ($3::text IS NULL OR id > $3)
+  ORDER BY id LIMIT $4"""
+
+_POSITIONS = """SELECT id, place FROM (
+    SELECT id, row_number() OVER (PARTITION BY site_id ORDER BY (state -> 'entry' ->> 'priority')::int,
+      (state -> 'entry' ->> 'queued_at')::timestamptz, id) AS place
+    FROM referrals WHERE network_id = $1 AND site_id = ANY($2) AND stage = 'WAITLISTED') AS queue
+  WHERE id = ANY($3)"""
+
+_STORY = """SELECT version, type, data, at FROM journal
+  WHERE aggregate = 'referrals' AND aggregate_id = $1 AND type = ANY($2) AND version > $3
+  ORDER BY version LIMIT $4"""
+
+Row = dict[str, Any]
 
 
 async def find_site(db: Connection, network_id: str, site_id: str) -> domain.Site | None:
@@ -66,18 +110,20 @@ async def claim_person(db: Connection, network_id: str, keys: Sequence[str], ref
     return len(claimed) == len(keys)
 
 
-async def find_holder(
-    db: Connection, network_id: str, keys: Sequence[str], referral_id: str
-) -> tuple[str, str] | None:
-    """The open referral that holds a person, and its site."""
-    row = await db.fetchrow(_HOLDER, network_id, list(keys), referral_id)
-    return (row["id"], row["site_id"]) if row else None
+async def find_holder(db: Connection, network_id: str, keys: Sequence[str], referral_id: str) -> str | None:
+    """The open referral that holds a person."""
+    found: str | None = await db.fetchval(_HOLDER, network_id, list(keys), referral_id)
+    return found
 
 
-async def find_prior(db: Connection, network_id: str, keys: Sequence[str]) -> tuple[str, str] | None:
-    """The last closed referral of a person, and the id the person had."""
-    row = await db.fetchrow(_PRIOR, network_id, list(keys))
-    return (row["id"], row["patient_id"]) if row else None
+async def pass_claims(db: Connection, referral_id: str, holder: str) -> None:
+    """What was claimed of the person here belongs to the way that is open already."""
+    await db.execute(_RELINK, referral_id, holder)
+
+
+async def find_earlier(db: Connection, network_id: str, keys: Sequence[str]) -> list[Row]:
+    """The closed ways of a person, newest first: id, patient_id, and whether they died."""
+    return [dict(row) for row in await db.fetch(_EARLIER, network_id, list(keys))]
 
 
 async def find_alike(db: Connection, network_id: str, likeness: str) -> bool:
@@ -101,16 +147,98 @@ async def next_waiting(db: Connection, network_id: str, site_id: str, passed: Se
     return found
 
 
-async def find_referral(db: Connection, who: Who, referral_id: str) -> dict[str, Any] | None:
+async def find_referral(db: Connection, who: Who, referral_id: str) -> Row | None:
     """One referral of the caller's sites."""
     row = await db.fetchrow(_ONE, who.network_id, list(who.sites), referral_id)
-    return {"version": row["version"], "state": json.loads(row["state"])} if row else None
+    return _row(row) if row else None
+
+
+async def find_received(db: Connection, who: Who, receipt_id: str, digest: str | None = None) -> Row | None:
+    """Where a referral with this receipt went, or the same sent before, within the caller's sites."""
+    source = json.dumps([{"receipt_id": receipt_id}])
+    same = json.dumps([{"digest": digest or receipt_id}])
+    row = await db.fetchrow(_RECEIVED, who.network_id, list(who.sites), receipt_id, source, same)
+    return _row(row) if row else None
+
+
+async def find_lookalikes(db: Connection, who: Who, referral: domain.Referral) -> list[Row]:
+    """Referrals of somebody of the same birth date, in the caller's sites."""
+    born = referral.person.birth_date.isoformat()
+    found = await db.fetch(_LOOKALIKES, who.network_id, list(who.sites), born, referral.id)
+    return [_row(r) for r in found]
 
 
 async def find_referrals(
-    db: Connection, who: Who, *, sites: Sequence[str], stage: str | None, after: str | None, limit: int
-) -> list[dict[str, Any]]:
+    db: Connection,
+    who: Who,
+    *,
+    sites: Sequence[str],
+    stages: Sequence[str] | None,
+    after: str | None,
+    limit: int,
+    source: str | None = None,
+    urgency: str | None = None,
+    owner: str | None = None,
+    patient_id: str | None = None,
+) -> list[Row]:
     """The caller's referrals in the order in which they came."""
-    wanted = [s for s in sites if s in who.sites]
-    rows = await db.fetch(_PAGE, who.network_id, wanted, stage, after, limit)
-    return [{"version": r["version"], "state": json.loads(r["state"])} for r in rows]
+    wanted = _among(who, sites)
+    found = await db.fetch(
+        _PAGE, who.network_id, wanted, stages, after, limit, source, urgency, owner, patient_id
+    )
+    return [_row(r) for r in found]
+
+
+async def find_desk(
+    db: Connection,
+    who: Who,
+    *,
+    sites: Sequence[str],
+    stage: str | None,
+    owner: str | None,
+    unowned: bool,
+    after: tuple[int, str],
+    limit: int,
+) -> list[Row]:
+    """What waits at the admissions desk: alerts first, then by urgency, the oldest first."""
+    wanted = _among(who, sites)
+    found = await db.fetch(_DESK, who.network_id, wanted, stage, owner, unowned, *after, limit)
+    return [{**_row(r), "queue_rank": r["queue_rank"]} for r in found]
+
+
+async def find_alerted(
+    db: Connection, who: Who, *, sites: Sequence[str], after: str | None, limit: int
+) -> list[Row]:
+    """Referrals with an open safety alert, also those that ended."""
+    found = await db.fetch(_ALERTED, who.network_id, _among(who, sites), after, limit)
+    return [_row(r) for r in found]
+
+
+async def find_waiting(
+    db: Connection, who: Who, *, sites: Sequence[str], after: str | None, limit: int
+) -> list[Row]:
+    """Who is on the waiting list."""
+    found = await db.fetch(_LIST, who.network_id, _among(who, sites), after, limit)
+    return [_row(r) for r in found]
+
+
+async def find_positions(db: Connection, who: Who, ids: Sequence[str]) -> dict[str, int]:
+    """The place of each in the queue of its site; 1 is next."""
+    found = await db.fetch(_POSITIONS, who.network_id, list(who.sites), list(ids))
+    return {row["id"]: row["place"] for row in found}
+
+
+async def find_story(
+    db: Connection, referral_id: str, kinds: Sequence[str], *, after: int, limit: int
+) -> list[Row]:
+    """What was recorded of some kinds, oldest first: version, type, at and data."""
+    found = await db.fetch(_STORY, referral_id, list(kinds), after, limit)
+    return [{**dict(r), "data": json.loads(r["data"])} for r in found]
+
+
+def _among(who: Who, sites: Sequence[str]) -> list[str]:
+    return [s for s in sites if s in who.sites]
+
+
+def _row(row: Any) -> Row:
+    return {"id": row["id"], "version": row["version"], "state": load(domain.Referral, row["state"])}

@@ -1,19 +1,27 @@
 """Notify: what it hears and what it says."""
 
-from contracts import catalogue
+from contracts import catalogue, intake, progress
 from contracts.intake import (
+    AuthorizationRunningLow,
+    ConsentExpired,
     ConsentGranted,
+    ConsentRevoked,
+    DetoxCompleted,
+    DetoxReferred,
     PatientAdmitted,
-    PatientScreened,
     ReferralDeclined,
+    ReferralLinked,
     ReferralReceived,
+    SafetyAlertEscalated,
+    WaitlistOfferAccepted,
+    WaitlistOfferDeclined,
+    WaitlistOfferExpired,
     WaitlistOfferMade,
 )
 from contracts.progress import (
     CheckInDue,
     ExtensionRequested,
     PatientDischarged,
-    SafetyAlertRaised,
     StepDownRecommended,
     StepUpRecommended,
 )
@@ -38,10 +46,21 @@ service = Service(
     takes={},
     hears={
         ReferralReceived: on(PEOPLE, domain.referral_received, creates=True),
+        ReferralLinked: on(PEOPLE, domain.referral_linked),
         ConsentGranted: on(PEOPLE, domain.consent_granted),
-        PatientScreened: on(PEOPLE, domain.patient_screened, creates=True),
+        ConsentRevoked: on(PEOPLE, domain.consent_revoked),
+        ConsentExpired: on(PEOPLE, domain.consent_expired),
+        intake.SafetyAlertRaised: on(PEOPLE, domain.safety_alert_raised, creates=True),
+        SafetyAlertEscalated: on(PEOPLE, domain.safety_alert_escalated, creates=True),
+        intake.SafetyAlertResolved: on(PEOPLE, domain.safety_alert_resolved),
+        DetoxReferred: on(PEOPLE, domain.detox_referred),
+        DetoxCompleted: on(PEOPLE, domain.detox_completed),
         WaitlistOfferMade: on(PEOPLE, domain.waitlist_offer_made),
+        WaitlistOfferAccepted: on(PEOPLE, domain.waitlist_offer_over),
+        WaitlistOfferDeclined: on(PEOPLE, domain.waitlist_offer_over),
+        WaitlistOfferExpired: on(PEOPLE, domain.waitlist_offer_over),
         PatientAdmitted: on(PEOPLE, domain.patient_admitted),
+        AuthorizationRunningLow: on(PEOPLE, domain.authorization_running_low),
         ReferralDeclined: on(PEOPLE, domain.referral_declined),
         WeeklyScheduleAgreed: on(PEOPLE, domain.week_agreed),
         WeeklyScheduleChanged: on(PEOPLE, domain.week_changed),
@@ -51,7 +70,8 @@ service = Service(
         StepDownRecommended: on(PEOPLE, domain.step_down_recommended),
         StepUpRecommended: on(PEOPLE, domain.step_up_recommended),
         ExtensionRequested: on(PEOPLE, domain.extension_requested),
-        SafetyAlertRaised: on(PEOPLE, domain.safety_alert_raised, creates=True),
+        progress.SafetyAlertRaised: on(PEOPLE, domain.safety_alert_raised, creates=True),
+        progress.SafetyAlertResolved: on(PEOPLE, domain.safety_alert_resolved),
         CheckInDue: on(PEOPLE, domain.check_in_due),
         PatientDischarged: on(PEOPLE, domain.patient_discharged),
     },

@@ -2,6 +2,7 @@
 
 from contracts import catalogue
 from contracts.intake import (
+    DetoxReferred,
     PatientAdmitted,
     ReferralDeclined,
     SeatRequested,
@@ -32,6 +33,7 @@ service = Service(
         WaitlistOfferDeclined: gather(seats.offer_ended),
         WaitlistOfferExpired: gather(seats.offer_ended),
         ReferralDeclined: gather(seats.referral_declined),
+        DetoxReferred: gather(seats.referred_to_detox),
         PatientAdmitted: gather(seats.admit),
         StepDownApproved: gather(weeks.step),
         StepUpApproved: gather(weeks.step),

@@ -49,8 +49,8 @@ def test_there_is_a_channel_for_each_event_and_an_operation_for_each_side(servic
 
     assert set(document["channels"]) == set(EVENTS)
     assert len(document["operations"]) == sum(len(tuple(h)) + len(tuple(s)) for h, s in services.values())
-    assert document["operations"]["intake.says.patient_admitted.v1"]["action"] == "send"
-    assert document["operations"]["notify.hears.patient_admitted.v1"]["action"] == "receive"
+    assert document["operations"]["intake.says.intake.patient_admitted.v1"]["action"] == "send"
+    assert document["operations"]["notify.hears.intake.patient_admitted.v1"]["action"] == "receive"
 
 
 def test_the_order_of_a_table_does_not_change_the_document() -> None:
@@ -62,7 +62,8 @@ def test_the_order_of_a_table_does_not_change_the_document() -> None:
 def test_the_picture_names_every_event_once() -> None:
     text = readme_sections(SAYS)
 
-    assert all(text.count(f"`{event.__name__}`") == 1 for event in EVENTS.values())
+    rows = [f"| `{event.__name__}` | {event.service()} |" for event in EVENTS.values()]
+    assert all(text.count(row) == 1 for row in rows)
 
 
 @pytest.mark.parametrize("name", EVENTS)

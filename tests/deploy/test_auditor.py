@@ -255,7 +255,7 @@ async def until_read_from_disk() -> None:
     await asyncio.sleep(AS_LONG_AS_IN_MEMORY)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_flipped_bits_are_found_though_every_counter_is_perfect(
     client: Client, nodes: Nodes, outboxes: Outboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -289,7 +289,7 @@ async def test_flipped_bits_are_found_though_every_counter_is_perfect(
     assert life.heard == life.said
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_a_truncated_leader_and_a_rotten_follower_are_both_replaced(
     client: Client, nodes: Nodes, outboxes: Outboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -310,7 +310,7 @@ async def test_a_truncated_leader_and_a_rotten_follower_are_both_replaced(
         assert (copy.missing, copy.ids) == ([], set(outboxes.ids))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_what_every_replica_has_lost_comes_back_from_the_outboxes(
     client: Client, nodes: Nodes, outboxes: Outboxes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -331,7 +331,7 @@ async def test_what_every_replica_has_lost_comes_back_from_the_outboxes(
     assert mended.ok, mended
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_a_stream_is_not_emptied_that_knows_more_than_the_outboxes(
     client: Client, nodes: Nodes, outboxes: Outboxes
 ) -> None:
@@ -349,7 +349,7 @@ async def test_a_stream_is_not_emptied_that_knows_more_than_the_outboxes(
     assert older.refilled == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_nothing_is_replaced_while_a_node_is_away(
     client: Client, nodes: Nodes, outboxes: Outboxes
 ) -> None:

@@ -217,6 +217,7 @@ def test_referring_opens_a_site_and_answers_for_every_file(data: Path, tmp_path:
         "name": [{"family": "Holm", "given": ["Kira"]}],
         "birthDate": "1990-02-03",
         "gender": "female",
+        "identifier": [{"system": "urn:example:mrn", "value": "MRN-48151"}],
     }
     good = tmp_path / "good.json"
     condition = {
@@ -238,6 +239,12 @@ def test_referring_opens_a_site_and_answers_for_every_file(data: Path, tmp_path:
     again = handrail("refer", good, "--data", data, "--json")
     assert again.returncode == 0
     assert one_document(again)[0]["referral_id"] == answers[0]["referral_id"]
+    # The same person from somebody else: accepted too, and kept beside the first.
+    twin = tmp_path / "twin.json"
+    twin.write_text(json.dumps({"resourceType": "Bundle", "type": "collection", "entry": entry[::-1]}))
+    linked = one_document(handrail("refer", twin, "--data", data, "--json"))[0]
+    assert (linked["outcome"], linked["code"]) == ("accepted", "linked")
+    assert linked["referral_id"] == answers[0]["referral_id"]
 
 
 @pytest.mark.slow

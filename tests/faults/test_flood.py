@@ -47,7 +47,7 @@ async def flooded() -> AsyncIterator[tuple[Stack, FloodLoad]]:
         yield stack, load
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_the_check_finds_nothing_in_a_sound_flood_and_each_kind_of_damage_in_its_books(
     flooded: tuple[Stack, FloodLoad],
 ) -> None:
@@ -66,7 +66,7 @@ async def test_the_check_finds_nothing_in_a_sound_flood_and_each_kind_of_damage_
         await db.close()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_flood_loses_and_doubles_nothing_while_its_processes_are_killed() -> None:
     result = run(Order(seed=146, minutes=0.1, kinds=("kill",), load="flood"))
     found = result.document()

@@ -2,19 +2,23 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pytest
 
+from contracts import instruments
 from contracts.decisions import Moment, Refused, Unwake, Wake, Woke
 from contracts.event import Event, PatientEvent
-from contracts.intake import Availability, Diagnosis, Rating
-from contracts.rulebook import rulebook
-from contracts.scheduling import SeatHeld, SeatUnavailable
+from contracts.intake import Availability, Diagnosis, Rating, Recipient
+from contracts.progress import PatientDischarged
+from contracts.rulebook import Rulebook, rulebook
+from contracts.scheduling import SeatHeld, SeatReleased, SeatUnavailable, TreatmentDayClosed
 from contracts.vocabulary import (
     Actor,
     ActorType,
     DeclineReason,
+    DischargeReason,
     LevelOfCare,
     PlanKind,
     ProgramKind,
@@ -23,12 +27,16 @@ from contracts.vocabulary import (
     Urgency,
 )
 from services.intake import domain
-from services.intake.domain import Known, Person, Referral, Site, Stage
+from services.intake.domain import Administered, Known, Person, Referral, Site, Stage
+from services.intake.domain.state import Alert
 
 RULES = rulebook()
 ACTOR = Actor(type=ActorType.USER, id="u1", role="admissions")
+CLINICIAN = Actor(type=ActorType.USER, id="u2", role="clinician")
+DIRECTOR = Actor(type=ActorType.USER, id="u3", role="director")
 SITE = Site("albany", "net", "albany", "America/New_York", part2=True)
 DANA = Person("Dana", "Unspoken-Name", date(1991, 5, 2), phone="+1 (518) 555-0101")
+KAI = Person("Kai", "Unspoken-Name", date(2010, 5, 20), phone="+1 (518) 555-0102")
 START = datetime(2026, 1, 6, 15, 12, tzinfo=UTC)
 LEVEL = LevelOfCare(code="2.1")
 NO_RISKS = domain.ScreenPatient(
@@ -47,6 +55,16 @@ SEAT = domain.RequestSeat(date(2026, 1, 13), 720, 4)
 ADMISSION = domain.AdmitPatient("adult_sud_day", "clinician-1", ProgramKind.SUD)
 ACCEPT = domain.AnswerOffer("net", ("albany",), accept=True)
 DECLINE = domain.AnswerOffer("net", ("albany",), accept=False)
+TREATMENT = domain.GrantConsent("treatment")
+BOTH = ("patient", "parent_or_guardian")
+DISCLOSURE = domain.GrantConsent(
+    "part2_disclosure",
+    disclosers=("albany",),
+    recipients=(Recipient(id="clinic-7", kind="provider"),),
+    purposes=("TREAT",),
+    info_categories=("attendance",),
+    expires_event="end_of_treatment",
+)
 
 
 def authorization(**changes: Any) -> domain.RecordAuthorization:
@@ -54,10 +72,45 @@ def authorization(**changes: Any) -> domain.RecordAuthorization:
     return replace(approved, **changes)
 
 
-def declined(reason: DeclineReason, *alternatives: str) -> domain.DeclineReferral:
-    return domain.DeclineReferral(
-        "net", ("albany",), reason, tuple(LevelOfCare(code=c) for c in alternatives)
+def declined(reason: DeclineReason, *alternatives: str, **more: Any) -> domain.DeclineReferral:
+    levels = tuple(LevelOfCare(code=c) for c in alternatives)
+    return domain.DeclineReferral("net", ("albany",), reason, levels, **more)
+
+
+def level(code: str, edition: str = "3") -> LevelOfCare:
+    return LevelOfCare(edition=edition, code=code)
+
+
+@cache
+def adding_up(instrument: str, total: int) -> tuple[int, ...]:
+    """Answers of an instrument with one value an item, that make a total."""
+    values = [item.values for item in instruments.find(instrument).items if item.scored]
+
+    def fill(rest: int, left: list[Any]) -> tuple[int, ...] | None:
+        if not left:
+            return () if rest == 0 else None
+        for value in sorted(left[0], reverse=True):
+            if value <= rest and (more := fill(rest - value, left[1:])) is not None:
+                return (value, *more)
+        return None
+
+    found = fill(total, values)
+    assert found is not None, f"{instrument} never makes {total}"
+    return found
+
+
+def measured(base: domain.ScreenPatient = NO_RISKS, /, **totals: int | tuple[int | None, ...]) -> Any:
+    """A screening with instruments: a total, or the answers themselves."""
+    given = tuple(
+        Administered(name, adding_up(name, value) if isinstance(value, int) else value)
+        for name, value in totals.items()
     )
+    return replace(base, instruments=given)
+
+
+def ruled(**changes: Any) -> Rulebook:
+    """The rulebook with the rules of intake changed."""
+    return RULES.model_copy(update={"intake": RULES.intake.model_copy(update=changes)})
 
 
 @dataclass
@@ -68,13 +121,19 @@ class Story:
     at: datetime = START
     facts: list[Any] = field(default_factory=list)
     count: int = 0
+    rules: Rulebook = RULES
+    actor: Actor = ACTOR
 
     def moment(self) -> Moment:
         self.count += 1
-        return Moment(self.at, ACTOR, f"cause-{self.count}", RULES)
+        return Moment(self.at, self.actor, f"cause-{self.count}", self.rules).there(self.state)
 
     def later(self, **duration: float) -> "Story":
         self.at += timedelta(**duration)
+        return self
+
+    def by(self, actor: Actor) -> "Story":
+        self.actor = actor
         return self
 
     def apply(self, facts: list[Any]) -> list[Any]:
@@ -84,15 +143,24 @@ class Story:
                 self.state = domain.evolve(self.state, fact)
         return facts
 
-    def do(self, decide: Any, message: Any) -> list[Any]:
-        return self.apply(list(decide(self.state, message, self.moment())))
+    def do(self, decide: Any, message: Any, **more: Any) -> list[Any]:
+        return self.apply(list(decide(self.state, message, self.moment(), **more)))
 
-    def refused(self, decide: Any, message: Any) -> set[str]:
-        """The guards that refuse a command; nothing changes."""
+    def refusal(self, decide: Any, message: Any, **more: Any) -> Refused:
+        """How a command is refused; nothing changes, and nobody is named."""
         with pytest.raises(Refused) as refusal:
-            decide(self.state, message, self.moment())
+            decide(self.state, message, self.moment(), **more)
         assert "Unspoken-Name" not in str(refusal.value) + repr(refusal.value.facts)
-        return {f["guard"] for f in refusal.value.facts["failed"]}
+        return refusal.value
+
+    def refused(self, decide: Any, message: Any, **more: Any) -> set[str]:
+        """The guards that refuse a command."""
+        return {f["guard"] for f in self.refusal(decide, message, **more).facts["failed"]}
+
+    def change(self, **changes: Any) -> "Story":
+        """What no message can do any more, or would take too many to do."""
+        self.state = replace(self.state, **changes)
+        return self
 
     def stands(self) -> Stage:
         return self.state.stage
@@ -117,17 +185,62 @@ class Story:
         heard = self.heard(SeatUnavailable, request_id=self.state.wish.request_id, cause="full")
         return self.do(domain.miss_seat, heard)
 
+    def seat_released(self, hold: str = "hold-1") -> list[Any]:
+        return self.do(
+            domain.lose_seat, self.heard(SeatReleased, seat_hold_id=hold, seats=1, cause="hold_over")
+        )
+
+    def day_closed(self, day: date, minutes: int = 180, services: int = 1, **more: Any) -> list[Any]:
+        said = {
+            "local_date": day,
+            "tz": self.state.tz,
+            "level": LEVEL,
+            "service_count": services,
+            "total_creditable_minutes": minutes,
+            "meets_day_rule": minutes >= 180,
+            "day_rule_minutes": 180,
+            "units_used_today": int(minutes >= 180),
+            "reopened_count": 0,
+        }
+        return self.do(domain.count_units, self.heard(TreatmentDayClosed, **said | more))
+
+    def discharged(self, reason: DischargeReason = DischargeReason.COMPLETED_GOALS) -> list[Any]:
+        gone = self.heard(
+            PatientDischarged, reason=reason, teds_reason="completed", discharged_on=date(2026, 4, 1),
+            admitted_on=date(2026, 1, 6), los_days=80, level_at_discharge=LEVEL, goals_total=1, goals_met=1,
+        )  # fmt: skip
+        return self.do(domain.end_episode, gone)
+
     def woke(self, decide: Any, what: str) -> list[Any]:
         return self.do(decide, Woke(self.at, what))
 
     def said(self, kind: type[Event]) -> list[Any]:
         return [f for f in self.facts if type(f) is kind]
 
+    def alert(self, kind: str = "suicide_risk") -> Alert:
+        (found,) = (a for a in self.state.alerts if a.kind == kind)
+        return found
 
-def receive(
-    known: Known | None = None, person: Person = DANA, at: datetime = START, **more: Any
-) -> list[Any]:
-    command = domain.ReceiveReferral(
+    def acknowledge(self) -> "Story":
+        """A clinician takes every open alert in hand."""
+        actor = self.actor
+        self.by(CLINICIAN)
+        for alert in self.state.alerts:
+            if alert.acknowledged_at is None:
+                self.do(domain.acknowledge_alert, domain.AcknowledgeAlert(alert.id))
+        return self.by(actor)
+
+    def resolve(self) -> "Story":
+        """A clinician takes every open alert in hand and closes it."""
+        actor = self.acknowledge().actor
+        self.by(CLINICIAN)
+        for alert in self.state.alerts:
+            self.do(domain.resolve_alert, domain.ResolveAlert(alert.id, "plan-1"))
+        return self.by(actor)
+
+
+def referral_of(person: Person = DANA, **more: Any) -> domain.ReceiveReferral:
+    return domain.ReceiveReferral(
         **{
             "network_id": "net",
             "site_id": "albany",
@@ -138,7 +251,13 @@ def receive(
             **more,
         }
     )
-    return domain.receive_referral(SITE, known or Known(), command, Moment(at, ACTOR, "c", RULES), "ref-1")
+
+
+def receive(
+    known: Known | None = None, person: Person = DANA, at: datetime = START, **more: Any
+) -> list[Any]:
+    moment = Moment(at, ACTOR, "c", RULES)
+    return domain.receive_referral(SITE, known or Known(), referral_of(person, **more), moment, "ref-1")
 
 
 def referred(**more: Any) -> Story:
@@ -148,9 +267,15 @@ def referred(**more: Any) -> Story:
     return story
 
 
-def screened(command: domain.ScreenPatient = NO_RISKS) -> Story:
-    story = referred()
-    story.do(domain.grant_consent, domain.GrantConsent("treatment"))
+def consented(**more: Any) -> Story:
+    story = referred(**more)
+    minor = story.state.person.birth_date.year > START.year - RULES.intake.adult_age
+    story.do(domain.grant_consent, replace(TREATMENT, signers=BOTH) if minor else TREATMENT)
+    return story
+
+
+def screened(command: domain.ScreenPatient = NO_RISKS, **more: Any) -> Story:
+    story = consented(**more)
     story.do(domain.screen_patient, command)
     return story
 
@@ -161,17 +286,27 @@ def assessed() -> Story:
     return story
 
 
-def seated() -> Story:
+def asked() -> Story:
     story = assessed()
     story.do(domain.verify_coverage, COVERED)
     story.do(domain.request_seat, SEAT)
+    return story
+
+
+def seated() -> Story:
+    story = asked()
     story.seat_held()
     return story
 
 
+def admitted() -> Story:
+    story = seated()
+    story.do(domain.admit_patient, ADMISSION)
+    return story
+
+
 def waiting() -> Story:
-    story = assessed()
-    story.do(domain.request_seat, SEAT)
+    story = asked()
     story.seat_unavailable()
     return story
 
@@ -185,6 +320,6 @@ def offered() -> Story:
 
 
 def in_detox() -> Story:
-    story = screened(replace(NO_RISKS, withdrawal_risk=Risk.HIGH, cows=15, ciwa=8))
+    story = screened(measured(cows=15, ciwa_ar=8))
     story.do(domain.refer_to_detox, domain.ReferToDetox("detox_facility", "cows"))
     return story

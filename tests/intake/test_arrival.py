@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.decisions import Moment, Refused
-from contracts.progress import PatientDischarged
 from contracts.scheduling import SiteOpened
 from contracts.vocabulary import (
     DischargeReason,
@@ -16,8 +17,27 @@ from contracts.vocabulary import (
     Urgency,
 )
 from services.intake import domain
-from services.intake.domain import Indication, Known, Person
-from tests.intake.story import ACTOR, ADMISSION, DANA, LEVEL, RULES, SITE, START, receive, seated
+from services.intake.domain import Indication, Known, Person, Referral, Stage
+from tests.intake.story import (
+    ACTOR,
+    DANA,
+    RULES,
+    SITE,
+    START,
+    admitted,
+    receive,
+    referral_of,
+    referred,
+    seated,
+)
+
+MRN = domain.Identifier("mrn", "A-17")
+
+
+def link(
+    receipt_id: str, match: int, referral: Referral, command: domain.ReceiveReferral, moment: Moment
+) -> list[Any]:
+    return domain.link_referral(referral, receipt_id, match, command, moment)
 
 
 class TestReferral:
@@ -30,26 +50,17 @@ class TestReferral:
         assert "Unspoken-Name" not in received.model_dump_json() + repr(opened)
         assert "555" not in received.model_dump_json() + repr(opened)
 
-    def test_an_open_way_of_the_same_person_makes_a_duplicate(self) -> None:
-        known = Known(open_referral_id="ref-0", open_site_id="albany")
-        with pytest.raises(Refused) as refusal:
-            receive(known)
-        assert (refusal.value.code, refusal.value.status) == ("duplicate_referral", 409)
-        assert refusal.value.facts == {"referral_id": "ref-0"}
-
-    def test_a_duplicate_at_a_site_of_others_points_nowhere(self) -> None:
-        with pytest.raises(Refused) as refusal:
-            receive(Known(open_referral_id="ref-0", open_site_id="worcester"))
-        assert refusal.value.facts == {}
-
-    def test_a_claim_held_by_nobody_who_can_be_shown_is_a_duplicate_all_the_same(self) -> None:
-        with pytest.raises(Refused):
-            receive(Known(open_referral_id=""))
-
-    def test_a_closed_way_is_linked_and_keeps_the_patients_id(self) -> None:
-        opened, received = receive(Known(prior_referral_id="ref-0", prior_patient_id="pat-0"))
+    def test_an_earlier_way_is_followed_on_and_keeps_the_patients_id(self) -> None:
+        known = Known(earlier_episodes=("ref-0", "ref-00"), patient_id="pat-0")
+        opened, received = receive(known)
         assert (received.prior_episode_id, received.patient_id) == ("ref-0", "pat-0")
+        assert opened.referral.earlier_episodes == ("ref-0", "ref-00")
         assert opened.referral.flags == ()
+
+    def test_whoever_died_is_not_referred_again(self) -> None:
+        with pytest.raises(Refused) as refusal:
+            receive(Known(earlier_episodes=("ref-0",), patient_id="pat-0", died=True))
+        assert (refusal.value.code, refusal.value.status) == ("deceased", 422)
 
     def test_a_namesake_is_marked_and_never_linked(self) -> None:
         opened, received = receive(Known(looks_like_somebody=True))
@@ -101,16 +112,60 @@ class TestReferral:
         )
 
     def test_the_end_of_an_episode_closes_the_way_once(self) -> None:
-        story = seated()
-        story.do(domain.admit_patient, ADMISSION)
-        gone = story.heard(
-            PatientDischarged, reason=DischargeReason.COMPLETED_GOALS, teds_reason="completed",
-            discharged_on=date(2026, 4, 1), admitted_on=date(2026, 1, 6), los_days=80,
-            level_at_discharge=LEVEL, goals_total=1, goals_met=1,
-        )  # fmt: skip
-        assert story.do(domain.end_episode, gone)
+        story = admitted()
+        assert story.discharged()
         assert story.state.closed
-        assert story.do(domain.end_episode, gone) == []
+        assert not story.state.died
+        assert story.discharged() == []
+
+    def test_a_death_is_kept_with_the_way(self) -> None:
+        story = admitted()
+        story.discharged(DischargeReason.DECEASED)
+        assert story.state.died
+
+    def test_who_was_never_admitted_is_not_discharged(self) -> None:
+        assert seated().discharged() == []
+
+
+class TestLinking:
+    """K18: one way for one person, whoever refers."""
+
+    def test_a_second_source_is_kept_beside_the_first_and_nothing_opens(self) -> None:
+        story = referred(digest="first")
+        doctor = referral_of(
+            source=ReferralSource.HOSPITAL, urgency=Urgency.URGENT, site_id="troy", digest="second"
+        )
+        (linked, _) = story.do(partial(link, "ref-9", 950), doctor)
+        assert (linked.receipt_id, linked.wished_site_id, linked.match_permille) == ("ref-9", "troy", 950)
+        assert story.stands() is Stage.REFERRED
+        assert [(s.source, s.site_id, s.digest) for s in story.state.sources] == [
+            (ReferralSource.PCP, "albany", "first"),
+            (ReferralSource.HOSPITAL, "troy", "second"),
+        ]
+        assert story.state.urgency is Urgency.ROUTINE
+
+    @pytest.mark.parametrize("digest", ["first", "second"])
+    def test_the_same_once_more_is_nothing_new(self, digest: str) -> None:
+        story = referred(digest="first")
+        story.do(partial(link, "ref-9", 950), referral_of(digest="second"))
+        assert story.do(partial(link, "ref-10", 950), referral_of(digest=digest)) == []
+
+    def test_what_has_no_digest_is_always_kept(self) -> None:
+        story = referred()
+        assert story.do(partial(link, "ref-9", 950), referral_of())
+        assert story.do(partial(link, "ref-10", 950), referral_of())
+
+    def test_a_running_episode_links_too(self) -> None:
+        story = admitted()
+        story.do(partial(link, "ref-9", 950), referral_of(digest="hospital"))
+        assert (story.stands(), len(story.state.sources)) == (Stage.ADMITTED, 2)
+
+    def test_a_fresh_crisis_shows_in_the_sources_urgency_and_names_nobody(self) -> None:
+        story = referred()
+        found = (Indication("snomed", "6471006", ("suicide",), None),)
+        (linked, _) = story.do(partial(link, "ref-9", 1000), referral_of(indications=found))
+        assert linked.urgency is Urgency.URGENT
+        assert "Unspoken-Name" not in linked.model_dump_json() + repr(story.facts)
 
 
 class TestKnowingAPerson:
@@ -132,6 +187,38 @@ class TestKnowingAPerson:
     def test_fillers_and_numbers_without_a_system_identify_nobody(self) -> None:
         fillers = (domain.Identifier("ssn", "999-99-9999"), domain.Identifier(" ", "A-17"))
         assert domain.person_keys(replace(DANA, phone=None, identifiers=fillers)) == ()
+
+    @pytest.mark.parametrize(
+        ("changes", "score"),
+        [
+            ({}, 950),
+            ({"identifiers": (MRN,)}, 1000),
+            ({"identifiers": (MRN,), "family": "Married", "phone": None}, 1000),
+            ({"phone": "518 555 0199"}, 600),
+            ({"phone": None}, 600),
+            ({"family": "Married"}, 500),
+            ({"family": "Married", "phone": None}, 0),
+            ({"birth_date": date(1991, 5, 3)}, 0),
+        ],
+    )
+    def test_the_strongest_agreement_counts(self, changes: dict[str, Any], score: int) -> None:
+        here = replace(DANA, identifiers=(MRN,))
+        there = replace(DANA, **changes)
+        assert domain.likeness_score(here, there, RULES.matching) == score
+        assert domain.likeness_score(there, here, RULES.matching) == score
+
+    def test_two_without_a_phone_do_not_share_one(self) -> None:
+        one, other = replace(DANA, phone=None), replace(DANA, phone=None, family="Married")
+        assert domain.likeness_score(one, other, RULES.matching) == 0
+        assert domain.likeness_score(one, one, RULES.matching) == 600
+
+    def test_only_what_links_by_itself_reaches_the_threshold(self) -> None:
+        rules = RULES.matching
+        assert rules.identifier >= rules.name_birth_phone > rules.name_birth > rules.birth_phone
+
+    def test_points_are_of_the_network(self) -> None:
+        rules = RULES.matching.model_copy(update={"name_birth": 700})
+        assert domain.likeness_score(DANA, replace(DANA, phone=None), rules) == 700
 
     @given(st.text(max_size=30), st.text(max_size=30), st.text(max_size=20))
     def test_any_text_makes_keys(self, given_name: str, family: str, phone: str) -> None:

@@ -14,7 +14,6 @@ from contracts.decisions import Moment, Refused
 from contracts.vocabulary import PlanKind, ReferralSource, Urgency
 from services.intake import domain
 from services.intake.domain import Known
-from services.intake.domain.indications import classes_of
 from tests.intake.story import ACTOR, RULES, SITE
 
 SNOMED = "http://snomed.info/sct"
@@ -56,6 +55,18 @@ def condition(
         "code": {"coding": [{"system": system, "code": code}]},
         "subject": {"reference": "urn:uuid:p1"},
         "onsetDateTime": "2002-10-06T03:11:00-04:00",
+        **changes,
+    }
+
+
+def order(**changes: Any) -> dict[str, Any]:
+    """A service request that brings its patient along."""
+    return {
+        "resourceType": "ServiceRequest",
+        "status": "active",
+        "intent": "order",
+        "subject": {"reference": "#p1"},
+        "contained": [patient()],
         **changes,
     }
 
@@ -138,6 +149,10 @@ def test_the_official_name_wins_over_the_maiden_one() -> None:
         ('"text"', "not_fhir_r4"),
         ("null", "not_fhir_r4"),
         ('{"resourceType": "Patient"}', "not_fhir_r4"),
+        ('{"resourceType": "ServiceRequest"}', "no_patient"),
+        (json.dumps(order(contained=[condition()])), "no_patient"),
+        (json.dumps(order(status="completed")), "no_indication"),
+        (json.dumps(order(contained=[patient(deceasedBoolean=True)])), "deceased"),
         ('{"resourceType": "Bundle", "entry": {}}', "not_fhir_r4"),
         ('{"resourceType": "Bundle"}', "no_patient"),
         (bundle(condition()), "no_patient"),
@@ -210,56 +225,6 @@ def test_a_condition_finds_its_patient_by_any_of_the_usual_references(reference:
 
 
 @pytest.mark.parametrize(
-    ("system", "code", "classes"),
-    [
-        (ICD, "F10.20", {"sud"}),
-        (ICD, "F1020", {"sud"}),
-        (ICD, "f10.10", {"sud"}),
-        (ICD, "F11.21", {"history"}),
-        (ICD, "F19.90", {"screen"}),
-        (ICD, "F10.230", {"sud", "withdrawal"}),
-        (ICD, "F11.93", {"withdrawal"}),
-        (ICD, "F12.93", {"screen"}),
-        (ICD, "F10.27", {"sud", "higher_loc"}),
-        (ICD, "F15.259", {"sud", "higher_loc"}),
-        (ICD, "F17.210", set()),
-        (ICD, "F32.A", {"mh"}),
-        (ICD, "F32.3", {"mh", "higher_loc"}),
-        (ICD, "F32.5", {"history"}),
-        (ICD, "F33.41", {"mh"}),
-        (ICD, "F33.42", {"history"}),
-        (ICD, "F31.81", {"mh"}),
-        (ICD, "F31.2", {"mh", "higher_loc"}),
-        (ICD, "F31.76", {"history"}),
-        (ICD, "F43.12", {"mh"}),
-        (ICD, "F50.20", {"ed"}),
-        (ICD, "F50.25", {"history"}),
-        (ICD, "F25.0", {"mh", "higher_loc"}),
-        (ICD, "F90.2", {"context"}),
-        (ICD, "R45.851", {"suicide"}),
-        (ICD, "T14.91XA", {"suicide"}),
-        (ICD, "T14.91XS", {"history"}),
-        (ICD, "Z91.51", {"history"}),
-        (ICD, "T40.1X1A", {"overdose"}),
-        (ICD, "T40.411A", {"overdose"}),
-        (ICD, "T40.1X2A", {"overdose", "suicide"}),
-        (ICD, "T40.1X5A", set()),
-        (ICD, "T40.1X1S", {"history"}),
-        (ICD, "I10", set()),
-        (SNOMED, "55680006", {"overdose"}),
-        (SNOMED, "370143000", {"mh"}),
-        (SNOMED, "47505003", {"mh"}),
-        (SNOMED, "5602001", {"sud"}),
-        (SNOMED, "698700004", {"history"}),
-        (SNOMED, "F10.20", set()),
-        ("", "F10.20", set()),
-    ],
-)
-def test_codes_fall_into_the_classes_of_the_field(system: str, code: str, classes: set[str]) -> None:
-    assert set(classes_of(system, code)) == classes
-
-
-@pytest.mark.parametrize(
     ("said", "hint"),
     [
         ("medicaid", PlanKind.MEDICAID),
@@ -289,6 +254,44 @@ def test_an_orders_reason_and_priority_count(priority: str, urgency: Urgency) ->
         "reasonCode": [reason],
     }
     assert take(bundle(patient(), order))[1].urgency is urgency
+
+
+def test_a_service_request_alone_brings_its_patient_and_is_a_reason() -> None:
+    opened, said = take(json.dumps(order(priority="asap")))
+    assert opened.referral.person.family == "O'Secret4"
+    assert (said.urgency, opened.referral.indications) == (Urgency.URGENT, ())
+    assert "Secret4" not in said.model_dump_json()
+
+
+@pytest.mark.parametrize("status", ["active", "draft", None])
+def test_a_live_order_without_a_coded_reason_is_a_reason(status: str | None) -> None:
+    bare = {"resourceType": "ServiceRequest", "status": status}
+    assert take(bundle(patient(), bare))
+
+
+@pytest.mark.parametrize("status", ["completed", "revoked", "entered-in-error", "on-hold"])
+def test_an_order_that_is_over_is_none(status: str) -> None:
+    over = {"resourceType": "ServiceRequest", "status": status}
+    assert refused(bundle(patient(), over)) == "no_indication"
+
+
+def test_somebody_elses_order_is_no_reason() -> None:
+    theirs = {"resourceType": "ServiceRequest", "subject": {"reference": "urn:uuid:somebody-else"}}
+    assert refused(bundle(patient(), theirs)) == "no_indication"
+
+
+@pytest.mark.parametrize(
+    ("requester", "source"),
+    [
+        ({"reference": "Practitioner/7"}, ReferralSource.PCP),
+        ({"reference": "http://example.org/fhir/PractitionerRole/7"}, ReferralSource.PCP),
+        ({"type": "Practitioner", "display": "Dr. A"}, ReferralSource.PCP),
+        ({"reference": "RelatedPerson/3"}, ReferralSource.OTHER),
+        (None, ReferralSource.OTHER),
+    ],
+)
+def test_who_ordered_says_who_refers(requester: Any, source: ReferralSource) -> None:
+    assert domain.read_bundle(json.dumps(order(requester=requester))).source is source
 
 
 def test_control_characters_and_lone_surrogates_are_left_out() -> None:

@@ -128,8 +128,10 @@ def assessed(house: Stack, family: str, **more: Any) -> str:
         house,
         f"{path}/screening",
         {
-            "phq9": [2, 2, 1, 2, 1, 2, 1, 1, 0],
-            "suicide_risk": "none",
+            "instruments": [
+                {"instrument": "phq9", "answers": [2, 2, 1, 2, 1, 2, 1, 1, 0]},
+                {"instrument": "cssrs", "answers": [0, 0, None, None, None, 0]},
+            ],
             "home_safe": True,
             "needs_24h_supervision": False,
             "withdrawal_risk": "low",
@@ -191,12 +193,13 @@ def test_a_way_from_the_first_call_to_admission_and_back_again(house: Stack) -> 
     path = assessed(house, "Plain")
     say(house, held(house, path, wish(house, path), "hold-plain"))
     eventually(lambda: get(house, path)["hold"])
-    admission = {"program_id": "p", "primary_clinician_id": "c", "program_kind": "sud"}
+    admission = {"program_id": "adult_sud_day", "primary_clinician_id": "c", "program_kind": "sud"}
     answer = took(house, f"{path}/admission", admission)
     assert [s["type"] for s in answer["said"]] == ["intake.patient_admitted.v1"]
     assert answer["stage"] == "ADMITTED"
     again = form("Plain")
-    assert post(house, "/v1/referrals", again)[1]["code"] == "duplicate_referral"
+    linked = took(house, "/v1/referrals", again)
+    assert (linked["linked"], linked["stage"]) == (True, "ADMITTED")
 
     say(house, ("progress.patient_discharged.v1", about(house, path, reason="moved")))
     eventually(lambda: get(house, path)["stage"] == "DISCHARGED")
@@ -206,24 +209,54 @@ def test_a_way_from_the_first_call_to_admission_and_back_again(house: Stack) -> 
     assert shown["patient_id"] == get(house, path)["patient_id"]
 
 
-def test_of_many_at_the_same_instant_one_referral_opens(house: Stack) -> None:
-    sent = [form("Twice", site) for site in (SITE, OTHER)] * 5
+def test_of_many_at_the_same_instant_one_referral_opens_and_keeps_the_words_of_all(house: Stack) -> None:
+    sources = ["self", "family", "pcp", "hospital", "court"]
+    sent = [form("Twice", site) | {"source": source} for site in (SITE, OTHER) for source in sources]
     with ThreadPoolExecutor(10) as threads:
-        answers = list(threads.map(lambda body: post(house, "/v1/referrals", body), sent))
-    assert sorted(status for status, _ in answers) == [201] + [409] * 9
-    assert {a["code"] for status, a in answers if status == 409} == {"duplicate_referral"}
+        answers = list(threads.map(lambda body: took(house, "/v1/referrals", body), sent))
+    (opened,) = {a["referral_id"] for a in answers}
+    assert sorted(a["linked"] for a in answers) == [False] + [True] * 9
+    told = get(house, f"/v1/referrals/{opened}")["sources"]
+    assert sorted((s["source"], s["site_id"]) for s in told) == sorted(
+        (b["source"], b["site_id"]) for b in sent
+    )
 
 
-def test_a_duplicate_points_only_into_the_callers_sites_and_names_nobody(house: Stack) -> None:
-    mine = took(house, "/v1/referrals", form("Secretperson", OTHER))["referral_id"]
-    seen = post(house, "/v1/referrals", form("Secretperson"))[1]
-    assert seen["facts"] == {"referral_id": mine}
-    blind = post(house, "/v1/referrals", form("Secretperson"), sites=(SITE,))[1]
-    assert "facts" not in blind
-    assert "Secretperson" not in json.dumps([seen, blind])
-    assert took(house, "/v1/referrals", form("Secretperson", phone="617 555 0199"))["flags"] == [
-        "possible_match"
-    ]
+def test_the_answer_to_a_referrer_does_not_tell_whether_the_person_is_known(house: Stack) -> None:
+    sent = form("Secretperson") | {"source": "pcp"}
+    answers = [post(house, "/v1/referrals", sent, role="referrer", sites=(SITE,)) for _ in range(3)]
+    assert {status for status, _ in answers} == {201}
+    words = [{k: v for k, v in body.items() if k != "id"} for _, body in answers]
+    assert words[0] == words[1] == words[2]
+    opened = get(house, f"/v1/receipts/{answers[0][1]['id']}")
+    assert len(opened["sources"]) == 1, "the very same once more is nothing new"
+    with client(house, role="referrer") as http:
+        assert http.get(f"/v1/referrals/{opened['id']}").json().get("person") is None
+        assert http.get(f"/v1/receipts/{answers[0][1]['id']}").status_code == 403
+        assert http.get("/v1/queue").status_code == 403
+
+
+def test_a_linked_referral_is_found_by_its_receipt_and_only_in_the_callers_sites(house: Stack) -> None:
+    mine = took(house, "/v1/referrals", form("Receipted", OTHER))["referral_id"]
+    status, blind = post(house, "/v1/referrals", form("Receipted"), sites=(SITE,))
+    assert status == 201
+    assert set(blind) == {"id", "status", "message"}
+    assert get(house, f"/v1/receipts/{blind['id']}")["id"] == mine
+    with client(house, sites=(SITE,)) as http:
+        assert http.get(f"/v1/receipts/{blind['id']}").status_code == 404
+
+
+def test_another_of_the_same_name_and_birth_date_is_shown_with_a_score_and_never_linked(house: Stack) -> None:
+    one = took(house, "/v1/referrals", form("Namesake"))["referral_id"]
+    other = took(house, "/v1/referrals", form("Namesake", phone="617 555 0199"))
+    assert (other["linked"], other["flags"]) == (False, ["possible_match"])
+    (match,) = get(house, f"/v1/referrals/{other['referral_id']}/matches")["items"]
+    assert (match["referral_id"], match["score_permille"]) == (one, 600)
+    declined = {"reason": "duplicate", "duplicate_of": one}
+    nowhere = {"reason": "duplicate", "duplicate_of": "nobody"}
+    path = f"/v1/referrals/{other['referral_id']}/decline"
+    assert post(house, path, nowhere)[1]["facts"]["failed"][0]["guard"] == "duplicate_of"
+    assert took(house, path, declined)["stage"] == "DECLINED"
 
 
 def test_a_declined_person_may_be_referred_again(house: Stack) -> None:
@@ -290,7 +323,7 @@ def test_a_bundle_is_taken_in_or_refused(house: Stack) -> None:
         broken = http.post("/v1/referrals", content=b"{", headers=fhir)
     assert good.status_code == 201
     assert good.json()["flags"] == ["overdose_check"]
-    assert (again.status_code, again.json()["code"]) == (409, "duplicate_referral")
+    assert (again.status_code, again.json()["linked"]) == (201, True)
     assert (dead.status_code, dead.json()["code"]) == (422, "deceased")
     assert (large.status_code, large.json()["code"]) == (413, "too_large")
     assert (broken.status_code, broken.json()["code"]) == (400, "not_json")

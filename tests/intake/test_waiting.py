@@ -1,4 +1,4 @@
-"""Asking for a seat, waiting and offers: T8 to T11."""
+"""The waiting list and its offers: T8 to T11."""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -9,16 +9,7 @@ import pytest
 from contracts import intake
 from contracts.decisions import Unwake, Wake
 from contracts.event import Event
-from contracts.intake import Diagnosis
-from contracts.scheduling import SeatHeld, SeatReleased, SeatUnavailable
-from contracts.vocabulary import (
-    AgeBand,
-    DeclineReason,
-    LevelOfCare,
-    ProgramKind,
-    Risk,
-    Urgency,
-)
+from contracts.vocabulary import DeclineReason, Risk, Urgency
 from services.intake import domain
 from services.intake.domain import Stage
 from tests.intake.story import (
@@ -26,124 +17,17 @@ from tests.intake.story import (
     ADMISSION,
     ASSESSMENT,
     COVERED,
-    DANA,
     DECLINE,
-    LEVEL,
     NO_RISKS,
     SEAT,
     START,
     Story,
     assessed,
     authorization,
-    declined,
+    measured,
     offered,
-    screened,
-    seated,
     waiting,
 )
-
-
-class TestAskingForASeat:
-    def test_the_request_carries_what_scheduling_needs(self) -> None:
-        story = assessed()
-        story.do(domain.request_seat, SEAT)
-        said = story.said(intake.SeatRequested)[0]
-        assert (said.level, said.program_kind, said.age_band) == (LEVEL, ProgramKind.SUD, AgeBand.ADULT)
-        assert said.availability == ASSESSMENT.availability
-
-    @pytest.mark.parametrize(
-        ("changes", "guard"),
-        [
-            ({"weekly_minutes": 539}, "minutes_in_band"),
-            ({"weekly_minutes": 1200}, "minutes_in_band"),
-            ({"earliest_start": date(2026, 1, 5)}, "start_in_reach"),
-            ({"earliest_start": date(9999, 12, 31)}, "start_in_reach"),
-        ],
-    )
-    def test_the_week_must_be_legal_and_near(self, changes: dict[str, Any], guard: str) -> None:
-        assert assessed().refused(domain.request_seat, replace(SEAT, **changes)) == {guard}
-
-    def test_an_adolescent_has_the_band_of_the_age(self) -> None:
-        story = assessed()
-        story.state = replace(story.state, person=replace(DANA, birth_date=date(2010, 1, 1)))
-        story.do(domain.request_seat, replace(SEAT, weekly_minutes=360))
-        assert story.said(intake.SeatRequested)[0].age_band is AgeBand.ADOLESCENT
-
-    def test_a_level_that_is_not_served_gets_no_seat(self) -> None:
-        story = screened()
-        story.do(domain.assess_patient, replace(ASSESSMENT, recommended_level=LevelOfCare(code="2.5")))
-        assert story.refused(domain.request_seat, replace(SEAT, weekly_minutes=1200)) == {"level_served"}
-
-    def test_high_suicide_risk_or_an_unsafe_home_blocks(self) -> None:
-        story = assessed()
-        story.do(domain.screen_patient, replace(NO_RISKS, suicide_risk=Risk.HIGH, home_safe=False))
-        assert story.refused(domain.request_seat, SEAT) == {"suicide_risk_not_high", "can_live_at_home"}
-
-    def test_only_the_assessed_ask_and_not_twice(self) -> None:
-        assert "stage" in screened().refused(domain.request_seat, SEAT)
-        story = assessed()
-        story.do(domain.request_seat, SEAT)
-        assert story.refused(domain.request_seat, SEAT) == {"no_open_request"}
-        story.seat_held()
-        assert story.refused(domain.request_seat, SEAT) == {"no_seat_held"}
-
-    def test_an_old_assessment_is_made_again_in_place(self) -> None:
-        story = assessed().later(days=31)
-        soon = replace(SEAT, earliest_start=date(2026, 2, 10))
-        assert story.refused(domain.request_seat, soon) == {"assessment_current"}
-        story.do(domain.screen_patient, NO_RISKS)
-        story.do(domain.assess_patient, ASSESSMENT)
-        assert story.do(domain.request_seat, soon)
-
-    def test_the_kind_of_program_is_never_guessed_from_codes_that_say_nothing(self) -> None:
-        story = screened()
-        diagnoses = (Diagnosis(system="icd10cm", code="I10", rank=1),)
-        story.do(domain.assess_patient, replace(ASSESSMENT, diagnoses=diagnoses))
-        assert story.refused(domain.request_seat, SEAT) == {"program_kind"}
-        assert story.do(domain.request_seat, replace(SEAT, program_kind=ProgramKind.MENTAL_HEALTH))
-
-    @pytest.mark.parametrize(
-        ("codes", "kind"),
-        [
-            (("F1020", "F331"), ProgramKind.CO_OCCURRING),
-            (("F331",), ProgramKind.MENTAL_HEALTH),
-            (("F5001", "F331"), ProgramKind.EATING_DISORDER),
-        ],
-    )
-    def test_diagnoses_name_the_kind_of_program(self, codes: tuple[str, ...], kind: ProgramKind) -> None:
-        story = screened()
-        diagnoses = tuple(Diagnosis(system="icd10cm", code=c, rank=n) for n, c in enumerate(codes, 1))
-        story.do(domain.assess_patient, replace(ASSESSMENT, diagnoses=diagnoses))
-        story.do(domain.request_seat, SEAT)
-        assert story.said(intake.SeatRequested)[0].program_kind is kind
-
-    def test_an_answer_to_another_request_changes_nothing(self) -> None:
-        story = assessed()
-        story.do(domain.request_seat, SEAT)
-        stale = story.heard(SeatUnavailable, request_id="older", cause="full")
-        assert story.do(domain.miss_seat, stale) == []
-        held = story.heard(
-            SeatHeld, request_id="older", seat_hold_id="h", slots=(), weekly_minutes=720,
-            start_on=date(2026, 1, 13), hold_expires_at=story.at + timedelta(days=3),
-        )  # fmt: skip
-        assert story.do(domain.keep_seat, held) == []
-
-    def test_hearing_the_same_answer_twice_changes_nothing(self) -> None:
-        story = waiting()
-        assert story.seat_unavailable() == []
-        story = seated()
-        assert story.seat_held() == []
-
-    def test_a_seat_that_scheduling_lets_go_is_gone(self) -> None:
-        story = seated()
-        assert (
-            story.do(domain.lose_seat, story.heard(SeatReleased, seat_hold_id="another", seats=1, cause="x"))
-            == []
-        )
-        story.do(
-            domain.lose_seat, story.heard(SeatReleased, seat_hold_id="hold-1", seats=1, cause="hold_over")
-        )
-        assert story.refused(domain.admit_patient, ADMISSION) == {"seat_held"}
 
 
 class TestWaiting:
@@ -161,8 +45,7 @@ class TestWaiting:
         ("urgency", "priority"), [(Urgency.EMERGENT, 1), (Urgency.URGENT, 2), (Urgency.ROUTINE, 3)]
     )
     def test_urgency_is_the_place_in_the_queue(self, urgency: Urgency, priority: int) -> None:
-        story = assessed()
-        story.state = replace(story.state, urgency=urgency)
+        story = assessed().change(urgency=urgency)
         story.do(domain.request_seat, SEAT)
         story.seat_unavailable()
         assert story.said(intake.PatientWaitlisted)[0].priority == priority
@@ -207,11 +90,35 @@ class TestWaiting:
         story.later(days=1).woke(domain.ask_again, "ask_again")
         assert len(story.said(intake.SeatRequested)) == 3
 
-    def test_high_suicide_risk_asks_for_no_seat(self) -> None:
+    @pytest.mark.parametrize(
+        "found", [{"suicide_risk": Risk.HIGH}, {"withdrawal_risk": Risk.HIGH}, {"home_safe": True}]
+    )
+    def test_nobody_is_asked_for_while_something_more_urgent_stands(self, found: dict[str, Any]) -> None:
+        story = waiting().later(days=1)
+        story.do(domain.screen_patient, replace(NO_RISKS, **found))
+        facts = story.woke(domain.ask_again, "ask_again")
+        assert (intake.SeatRequested in map(type, facts)) is (found == {"home_safe": True})
+        assert Wake(story.at + timedelta(days=1), "ask_again") in facts
+
+    def test_a_high_alert_stops_the_asking_until_it_is_resolved(self) -> None:
         story = waiting().later(days=1)
         story.do(domain.screen_patient, replace(NO_RISKS, suicide_risk=Risk.HIGH))
-        facts = story.woke(domain.ask_again, "ask_again")
-        assert [type(f) for f in facts] == [Wake]
+        story.do(domain.screen_patient, NO_RISKS)
+        assert story.do(domain.ask_for_freed_seat, story.at) == []
+        assert story.resolve().do(domain.ask_for_freed_seat, story.at)
+
+    def test_a_stale_assessment_is_never_asked_for_by_itself(self) -> None:
+        story = waiting()
+        assert story.state.entry
+        story.change(entry=replace(story.state.entry, expires_at=START + timedelta(days=90)))
+        story.later(days=30)
+        assert intake.SeatRequested in map(type, story.woke(domain.ask_again, "ask_again"))
+        story.later(days=1)
+        assert [type(f) for f in story.woke(domain.ask_again, "ask_again")] == [Wake]
+        assert story.do(domain.ask_for_freed_seat, story.at) == []
+        story.do(domain.screen_patient, NO_RISKS)
+        story.do(domain.assess_patient, ASSESSMENT)
+        assert story.do(domain.ask_for_freed_seat, story.at)
 
     def test_the_wait_ends_at_the_instant_it_names(self) -> None:
         story = waiting().later(days=30, seconds=-1)
@@ -227,33 +134,6 @@ class TestWaiting:
         assert story.woke(domain.expire_entry, "entry_expires") == []
         story.later(hours=48).woke(domain.expire_offer, "offer_expires")
         assert story.stands() is Stage.DECLINED
-
-    def test_staff_cannot_give_a_waiting_person_up_early(self) -> None:
-        story = waiting()
-        assert story.refused(domain.decline_referral, declined(DeclineReason.UNREACHABLE)) == {"wait_over"}
-
-    def test_a_pended_authorization_waits_and_its_approval_ends_that(self) -> None:
-        story = assessed()
-        story.do(domain.record_authorization, authorization(status="pended"))
-        assert story.said(intake.PatientWaitlisted)[0].priority_reason == "authorization_pended"
-        assert not [
-            f for f in story.later(days=1).woke(domain.ask_again, "ask_again") if isinstance(f, Event)
-        ]
-        story.do(domain.record_authorization, authorization(status="denied"))
-        assert story.stands() is Stage.WAITLISTED
-        story.do(domain.record_authorization, authorization())
-        assert story.stands() is Stage.ASSESSED
-
-    def test_an_approval_does_not_end_the_wait_for_a_seat(self) -> None:
-        story = waiting()
-        story.do(domain.record_authorization, authorization())
-        assert story.stands() is Stage.WAITLISTED
-
-    def test_an_authorization_that_never_comes_is_no_coverage(self) -> None:
-        story = assessed()
-        story.do(domain.record_authorization, authorization(status="pended"))
-        story.later(days=30).woke(domain.expire_entry, "entry_expires")
-        assert story.said(intake.ReferralDeclined)[0].reason is DeclineReason.NO_COVERAGE
 
 
 class TestOffers:
@@ -292,17 +172,9 @@ class TestOffers:
         assert story.refused(domain.answer_offer, ACCEPT) == {"offer_open", "seat_held"}
 
     def test_an_old_suicide_screen_must_be_renewed_first(self) -> None:
-        story = offered()
-        story.at = START + timedelta(days=8)
-        assert story.state.entry
-        assert story.state.entry.offer
-        assert story.state.hold
-        ends = story.at + timedelta(days=1)
-        story.state = replace(
-            story.state,
-            hold=replace(story.state.hold, expires_at=ends),
-            entry=replace(story.state.entry, offer=replace(story.state.entry.offer, expires_at=ends)),
-        )
+        story = waiting().later(days=8)
+        story.woke(domain.ask_again, "ask_again")
+        story.seat_held("hold-2", timedelta(days=4))
         assert story.refused(domain.answer_offer, ACCEPT) == {"suicide_screen_current"}
         story.do(domain.screen_patient, NO_RISKS)
         assert story.stands() is Stage.WAITLISTED
@@ -320,11 +192,26 @@ class TestOffers:
         assert story.stands() is Stage.WAITLISTED
         story.do(domain.answer_offer, ACCEPT)
 
-    def test_high_suicide_risk_blocks_acceptance_but_not_a_no(self) -> None:
+    def test_high_risks_block_acceptance_but_not_a_no(self) -> None:
         story = offered()
-        story.do(domain.screen_patient, replace(NO_RISKS, suicide_risk=Risk.HIGH))
-        assert story.refused(domain.answer_offer, ACCEPT) == {"suicide_risk_not_high"}
+        story.do(domain.screen_patient, measured(replace(NO_RISKS, suicide_risk=Risk.HIGH), cows=13))
+        assert story.refused(domain.answer_offer, ACCEPT) == {
+            "suicide_risk_not_high",
+            "withdrawal_not_high",
+            "no_high_alert",
+        }
         assert story.do(domain.answer_offer, DECLINE)
+
+    def test_an_offer_says_what_must_be_made_anew_first(self) -> None:
+        assert offered().said(intake.WaitlistOfferMade)[0].needs == ()
+        story = waiting().later(days=8)
+        story.woke(domain.ask_again, "ask_again")
+        story.seat_held("hold-2", timedelta(days=4))
+        assert story.said(intake.WaitlistOfferMade)[0].needs == ("suicide_screen",)
+        story = waiting().later(days=29, hours=23)
+        story.do(domain.offer_seat, OUT_OF_TURN)
+        story.later(days=2).seat_held("hold-2", timedelta(days=4))
+        assert story.said(intake.WaitlistOfferMade)[0].needs == ("suicide_screen", "assessment")
 
     def test_there_must_be_an_offer(self) -> None:
         assert "offer_open" in waiting().refused(domain.answer_offer, DECLINE)
@@ -374,7 +261,67 @@ class TestOffers:
 
     def test_an_offer_whose_seats_are_let_go_ends_without_a_miss(self) -> None:
         story = offered()
-        story.do(domain.lose_seat, story.heard(SeatReleased, seat_hold_id="hold-2", seats=1, cause="closed"))
+        story.seat_released("hold-2")
         assert story.said(intake.WaitlistOfferExpired)[0].misses == 0
         assert story.stands() is Stage.WAITLISTED
         assert "offer_open" in story.refused(domain.answer_offer, ACCEPT)
+
+
+OUT_OF_TURN = domain.OfferSeat("discharge_from_hospital")
+
+
+class TestOutOfTurn:
+    """A person decides; the machine goes by the list."""
+
+    def test_a_person_may_ask_where_the_assessment_must_be_renewed_first(self) -> None:
+        story = waiting().later(days=29)
+        story.do(domain.offer_seat, OUT_OF_TURN)
+        asked = story.said(intake.SeatRequested)[-1]
+        assert asked.earliest_start == date(2026, 2, 7)
+        story.later(days=2).seat_held("hold-2", timedelta(days=3))
+        assert story.refused(domain.answer_offer, ACCEPT) >= {"assessment_current"}
+
+    def test_a_later_start_may_be_named(self) -> None:
+        story = waiting().later(days=1)
+        story.do(domain.offer_seat, replace(OUT_OF_TURN, earliest_start=date(2026, 2, 2)))
+        assert story.said(intake.SeatRequested)[-1].earliest_start == date(2026, 2, 2)
+
+    @pytest.mark.parametrize("start", [date(2026, 1, 6), date(2027, 1, 8)])
+    def test_a_start_out_of_reach_is_refused(self, start: date) -> None:
+        story = waiting().later(days=1)
+        assert story.refused(domain.offer_seat, replace(OUT_OF_TURN, earliest_start=start)) == {
+            "start_in_reach"
+        }
+
+    def test_neither_an_open_offer_nor_an_open_request_is_doubled(self) -> None:
+        assert offered().refused(domain.offer_seat, OUT_OF_TURN) == {"no_offer_open"}
+        story = waiting().later(days=1)
+        story.do(domain.offer_seat, OUT_OF_TURN)
+        assert story.refused(domain.offer_seat, OUT_OF_TURN) == {"no_open_request"}
+
+    def test_a_high_alert_stops_a_person_too(self) -> None:
+        story = waiting().later(days=1)
+        story.do(domain.screen_patient, replace(NO_RISKS, suicide_risk=Risk.HIGH))
+        assert story.refused(domain.offer_seat, OUT_OF_TURN) == {"no_high_alert", "suicide_risk_not_high"}
+
+    def test_who_waits_for_a_payer_told_nobody_which_week(self) -> None:
+        story = assessed()
+        story.do(domain.record_authorization, authorization(status="pended"))
+        assert story.refused(domain.offer_seat, OUT_OF_TURN) == {"wish_known"}
+
+
+class TestPriority:
+    def test_the_reason_is_kept_and_a_miss_keeps_the_place(self) -> None:
+        story = waiting()
+        story.do(domain.prioritize, domain.Prioritize(1, "pregnancy"))
+        assert story.state.entry
+        assert (story.state.entry.priority, story.state.entry.priority_reason) == (1, "pregnancy")
+        assert story.state.entry.reason == "routine"
+
+    @pytest.mark.parametrize("priority", [0, 10, -1])
+    def test_a_priority_lies_between_one_and_nine(self, priority: int) -> None:
+        command = domain.Prioritize(priority, "x")
+        assert waiting().refused(domain.prioritize, command) == {"priority_range"}
+
+    def test_only_who_waits_has_a_place(self) -> None:
+        assert assessed().refused(domain.prioritize, domain.Prioritize(1, "x")) == {"stage"}

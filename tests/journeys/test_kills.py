@@ -34,7 +34,7 @@ class Killer:
             await asyncio.to_thread(self.stack.restart, victim, wait=victim in {"nats", "postgres"})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_thirty_kills_during_a_life_lose_and_double_nothing() -> None:
     script = Script(sites=2, patients=10, weeks=4, seed=SEED, warm_up_weeks=8)
     stack = Stack.temporary(

@@ -98,7 +98,7 @@ async def day() -> AsyncIterator[Day]:
         yield day
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_what_time_and_the_stream_brought_about_is_said_again_with_the_same_ids(day: Day) -> None:
     taken = await asyncio.to_thread(backup.take, day.stack)
     await day.pass_days(20)
@@ -116,7 +116,7 @@ async def test_what_time_and_the_stream_brought_about_is_said_again_with_the_sam
     assert (await prove(day.stack)).clean
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_a_forgotten_command_keeps_the_service_shut_until_the_log_is_restored(day: Day) -> None:
     taken = await asyncio.to_thread(backup.take, day.stack)
     assert (await day.open_group(3)).done

@@ -137,7 +137,7 @@ async def count_new(stack: Stack) -> dict[str, int]:
     return dict((await rows(stack, sql, NEW_EVENT_TYPE))[0])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 async def test_upgrade_rollback_and_upgrade_during_a_life_lose_and_double_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

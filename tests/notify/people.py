@@ -7,6 +7,7 @@ from typing import Any
 from contracts.decisions import Moment, Unwake, Wake
 from contracts.intake import (
     ConsentGranted,
+    PatientAdmitted,
     ReferralReceived,
 )
 from contracts.progress import (
@@ -15,15 +16,19 @@ from contracts.progress import (
 )
 from contracts.rulebook import rulebook
 from contracts.scheduling import (
+    AttendanceCorrected,
     SessionMissed,
     WeeklyScheduleAgreed,
 )
 from contracts.vocabulary import (
     Actor,
     ActorType,
+    AgeBand,
     DischargeReason,
     LevelOfCare,
     MissKind,
+    PlanKind,
+    ProgramKind,
     ReferralSource,
     Risk,
     ServiceKind,
@@ -81,8 +86,26 @@ def reachable(*channels: str) -> domain.Person:
     return fold(stranger(), domain.consent_granted(stranger(), consent(*(channels or ("sms",))), moment()))
 
 
-def consent(*channels: str, kind: str = "contact_preferences") -> ConsentGranted:
-    return ConsentGranted(**COMMON, consent_id="c-1", kind=kind, channels=channels, signed_at=NOON)
+def consent(*channels: str, kind: str = "contact_preferences", id: str = "c-1") -> ConsentGranted:
+    return ConsentGranted(**COMMON, consent_id=id, kind=kind, channels=channels, signed_at=NOON)
+
+
+def admitted(**changes: Any) -> PatientAdmitted:
+    fields: dict[str, Any] = {
+        "program_id": "p-1",
+        "admitted_on": date(2026, 10, 5),
+        "tz": NEW_YORK,
+        "level": LEVEL,
+        "program_kind": ProgramKind.SUD,
+        "age_band": AgeBand.ADULT,
+        "planned_end_on": date(2027, 1, 3),
+        "prescribed_weekly_minutes": 540,
+        "days_per_week": 3,
+        "seat_hold_id": "h-1",
+        "plan_kind": PlanKind.COMMERCIAL,
+        "primary_clinician_id": "clin-1",
+    }
+    return PatientAdmitted(**COMMON, **(fields | changes))
 
 
 def missed(**changes: Any) -> SessionMissed:
@@ -95,6 +118,20 @@ def missed(**changes: Any) -> SessionMissed:
         "consecutive_missed": 1,
     }
     return SessionMissed(**COMMON, **(fields | changes))
+
+
+def correction(**changes: Any) -> AttendanceCorrected:
+    fields: dict[str, Any] = {
+        "supersedes_event_id": "e-1",
+        "session_id": "s-1",
+        "attended": True,
+        "creditable_minutes": 60,
+        "late_minutes": 35,
+        "local_date": date(2026, 10, 5),
+        "tz": NEW_YORK,
+        "reason": "came_late",
+    }
+    return AttendanceCorrected(**COMMON, **(fields | changes))
 
 
 def agreed(version: int = 1) -> WeeklyScheduleAgreed:

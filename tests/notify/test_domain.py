@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 
 from contracts.intake import (
-    PatientAdmitted,
-    PatientScreened,
     ReferralDeclined,
     ReferralReceived,
     WaitlistOfferMade,
@@ -21,20 +19,15 @@ from contracts.progress import (
     StepUpRecommended,
 )
 from contracts.scheduling import (
-    AttendanceCorrected,
     ScheduleInfeasible,
     WeeklyScheduleChanged,
 )
 from contracts.vocabulary import (
-    AgeBand,
     Criterion,
     DeclineReason,
     DischargeReason,
     MissKind,
-    PlanKind,
-    ProgramKind,
     ReferralSource,
-    Risk,
     Urgency,
 )
 from services.notify import domain
@@ -50,9 +43,11 @@ from tests.notify.people import (
     QUIET,
     RULES,
     SYSTEM,
+    admitted,
     agreed,
     alert,
     consent,
+    correction,
     discharged,
     fold,
     missed,
@@ -86,45 +81,6 @@ def test_the_same_referral_twice_makes_one_task() -> None:
     assert queued(domain.referral_received(stranger(), event, moment(cause="again"))) == []
 
 
-def screened(risk: Risk) -> PatientScreened:
-    return PatientScreened(
-        **COMMON,
-        screening_id="sc-1",
-        withdrawal_risk=Risk.NONE,
-        suicide_risk=risk,
-        home_safe=True,
-        needs_24h_supervision=False,
-    )
-
-
-def test_a_high_suicide_risk_reaches_a_clinician_at_once_even_at_night() -> None:
-    facts = domain.patient_screened(stranger(), screened(Risk.HIGH), moment(NIGHT))
-    person = fold(stranger(), facts)
-
-    assert queued(facts) == [("suicide_risk", NIGHT)]
-    assert outcome(person, NIGHT) == ["suicide_risk"]
-
-
-def test_a_lower_suicide_risk_tells_nobody() -> None:
-    assert domain.patient_screened(stranger(), screened(Risk.MODERATE), moment()) == []
-
-
-def test_an_alert_about_somebody_never_heard_of_still_reaches_staff() -> None:
-    facts = domain.safety_alert_raised(None, alert(), moment(NIGHT))
-
-    assert queued(facts) == [("safety_alert", NIGHT)]
-    assert fold(None, facts).id == "ep-1"
-
-
-def test_an_alert_whose_severity_rises_tells_again_and_the_same_one_does_not() -> None:
-    first = fold(stranger(), domain.safety_alert_raised(stranger(), alert(Risk.MODERATE), moment()))
-
-    assert domain.safety_alert_raised(first, alert(Risk.MODERATE), moment(cause="again")) == []
-    assert queued(domain.safety_alert_raised(first, alert(Risk.HIGH), moment(cause="worse"))) == [
-        ("safety_alert", NOON)
-    ]
-
-
 RECOMMENDATION: dict[str, Any] = {
     "recommendation_id": "r-1",
     "kind": "intensity",
@@ -136,21 +92,6 @@ RECOMMENDATION: dict[str, Any] = {
     "generated_by": "machine",
     "expires_at": NOON + timedelta(days=14),
 }
-ADMITTED = PatientAdmitted(
-    **COMMON,
-    program_id="p-1",
-    admitted_on=date(2026, 10, 5),
-    tz=NEW_YORK,
-    level=LEVEL,
-    program_kind=ProgramKind.SUD,
-    age_band=AgeBand.ADULT,
-    planned_end_on=date(2027, 1, 3),
-    prescribed_weekly_minutes=540,
-    days_per_week=3,
-    seat_hold_id="h-1",
-    plan_kind=PlanKind.COMMERCIAL,
-    primary_clinician_id="clin-1",
-)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +121,7 @@ ADMITTED = PatientAdmitted(
             ScheduleInfeasible(**COMMON, wanted_weekly_minutes=540, cause="no_seat"),
             "week_infeasible",
         ),
-        (domain.patient_admitted, ADMITTED, "agree_week"),
+        (domain.patient_admitted, admitted(), "agree_week"),
     ],
 )
 def test_what_staff_must_do_becomes_one_task(reaction: Any, event: Any, template: str) -> None:
@@ -191,7 +132,7 @@ def test_what_staff_must_do_becomes_one_task(reaction: Any, event: Any, template
 
 
 def test_a_review_goes_to_the_primary_clinician_once_there_is_one() -> None:
-    person = fold(stranger(), domain.patient_admitted(stranger(), ADMITTED, moment()))
+    person = fold(stranger(), domain.patient_admitted(stranger(), admitted(), moment()))
 
     facts = domain.step_down_recommended(person, StepDownRecommended(**COMMON, **RECOMMENDATION), moment())
 
@@ -288,20 +229,6 @@ def test_two_sessions_missed_on_one_day_are_one_message() -> None:
     assert domain.session_missed(person, missed(session_id="s-2"), moment(cause="second")) == []
 
 
-def correction(**changes: Any) -> AttendanceCorrected:
-    fields: dict[str, Any] = {
-        "supersedes_event_id": "e-1",
-        "session_id": "s-1",
-        "attended": True,
-        "creditable_minutes": 60,
-        "late_minutes": 35,
-        "local_date": date(2026, 10, 5),
-        "tz": NEW_YORK,
-        "reason": "came_late",
-    }
-    return AttendanceCorrected(**COMMON, **(fields | changes))
-
-
 def test_a_corrected_absence_takes_back_the_message_that_still_waits() -> None:
     person = fold(reachable(), domain.session_missed(reachable(), missed(), moment(NIGHT)))
 
@@ -376,7 +303,7 @@ def test_after_a_death_everything_that_waits_is_suppressed_and_nothing_is_queued
     assert queued(facts) == []
     assert {at for _, at in woken(facts)} == {NIGHT}
     assert outcome(person, NIGHT) == ["not deceased"] * 3
-    assert domain.safety_alert_raised(person, alert(), moment()) == []
+    assert queued(domain.safety_alert_raised(person, alert(), moment())) == []
 
 
 def test_a_death_known_after_the_discharge_takes_back_the_closing_message() -> None:
@@ -389,13 +316,13 @@ def test_a_death_known_after_the_discharge_takes_back_the_closing_message() -> N
     assert outcome(person, MORNING) == ["not deceased"]
 
 
-def test_a_declined_referral_ends_the_messages() -> None:
+def test_a_declined_referral_ends_the_messages_with_a_last_one() -> None:
     person = fold(reachable(), domain.waitlist_offer_made(reachable(), OFFER, moment(NIGHT)))
     declined = ReferralDeclined(**COMMON, reason=DeclineReason.UNREACHABLE, closed_at=NIGHT)
 
     person = fold(person, domain.referral_declined(person, declined, moment(NIGHT, cause="end")))
 
-    assert outcome(person, MORNING) == ["not declined", "offer_open"]
+    assert outcome(person, MORNING) == ["not declined", "offer_open", "goodbye"]
     assert domain.referral_declined(person, declined, moment(cause="again")) == []
 
 

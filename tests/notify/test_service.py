@@ -131,6 +131,30 @@ def test_after_a_death_what_waited_is_suppressed(house: Stack) -> None:
     assert found["appointment_missed"]["reason"] == "deceased"
 
 
+def test_a_high_alert_wakes_staff_and_silences_the_house_until_treatment_resolves_it(house: Stack) -> None:
+    about = {"episode_id": "ep-alert"}
+    alert = about | {"alert_id": "alert-1"}
+    _say(
+        house,
+        ("intake.safety_alert_raised.v1", alert | {"severity": "high"}),
+        ("intake.referral_received.v1", about),
+        ("intake.consent_granted.v1", about),
+        ("intake.safety_alert_escalated.v1", alert | {"severity": "high", "to_role": "director"}),
+        ("scheduling.weekly_schedule_agreed.v1", about),
+    )
+
+    kept = {"new_referral": "sent", "safety_alert": "sent", "safety_alert_escalated": "sent"}
+    found = _eventually(house, "ep-alert", kept | {"appointment_times": "suppressed"})
+    assert found["appointment_times"]["reason"] == "safety"
+    assert found["safety_alert_escalated"]["recipient_role"] == "director"
+
+    _say(
+        house, ("progress.safety_alert_resolved.v1", alert), ("scheduling.weekly_schedule_changed.v1", about)
+    )
+    _post(house, "/v1/clock", {"now": (NIGHT + timedelta(days=1, hours=10)).isoformat()})
+    _eventually(house, "ep-alert", kept | {"appointment_times": "suppressed", "appointment_changed": "sent"})
+
+
 def _messages_after_quiet(house: Stack, episode: str, count: int) -> list[dict[str, Any]]:
     deadline = time.monotonic() + 15
     while time.monotonic() < deadline:

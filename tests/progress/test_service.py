@@ -12,8 +12,9 @@ import nats
 import pytest
 
 from contracts.event import Envelope, Event
+from contracts.intake import OpenAlert
 from contracts.subjects import subject_of
-from contracts.vocabulary import Actor
+from contracts.vocabulary import Actor, Risk
 from deploy.local.processes import Stack
 from tests.progress.story import ADMITTED_ON, SOBER, SYSTEM, Story, local
 
@@ -155,6 +156,32 @@ def test_from_admission_to_an_approved_step_down(progress: Stack) -> None:
     assert person.http.post(approve, json=body).json()["code"] == "step_down_refused"
     assert person.view()["weekly_minutes"] == 540
     assert all(r["episode_id"] != "ep-down" for r in person.http.get("/v1/recommendations").json()["items"])
+
+
+def test_an_alert_that_came_with_the_person_is_late_shown_and_closed_under_its_own_id(
+    progress: Stack,
+) -> None:
+    person = Person(progress, "ep-alert")
+    due = local(ADMITTED_ON, "07:00")
+    handed = OpenAlert(
+        alert_id="a-1", kind="suicide_risk", severity=Risk.MODERATE, due_ack_at=due, acknowledged=False
+    )
+    person.admitted(open_alerts=(handed,))
+    person.until(safety_alert_open=True)
+
+    now = datetime.fromisoformat(person.client("operator").get("/v1/clock").json()["now"])
+    advance(person, max(now, due))
+    for _ in range(200):
+        (alert,) = person.view()["alerts"]
+        if alert["lapsed"]:
+            break
+        time.sleep(0.05)
+    assert (alert["id"], alert["lapsed"], alert["acknowledged"]) == ("a-1", True, False)
+    assert person.post("measures", instrument="phq9", answers=[0] * 8 + [1]).status_code == 201
+    assert [a["id"] for a in person.view()["alerts"]] == ["a-1"]
+    assert person.post("safety-alerts/a-1/acknowledge").status_code == 201
+    assert person.post("safety-alerts/a-1/resolve").status_code == 201
+    assert person.view()["alerts"] == []
 
 
 def test_what_another_network_or_site_may_not_see_is_not_there(progress: Stack) -> None:

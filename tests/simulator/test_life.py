@@ -11,7 +11,7 @@ from deploy.local.simulator.life import BEGINS_AT, Lived, Script, live
 from deploy.local.simulator.report import Story, read_story
 
 pytestmark = pytest.mark.slow
-SCRIPT = Script(sites=2, patients=14, weeks=2, seed=11, warm_up_weeks=1)
+SCRIPT = Script(sites=2, patients=14, weeks=4, seed=11, warm_up_weeks=1)
 
 
 async def _live(stack: Stack) -> tuple[Lived, Story, dict[str, int]]:
@@ -30,7 +30,12 @@ def test_nothing_is_lost_doubled_out_of_order_or_parked(life: Any) -> None:
 
 
 def test_everybody_who_was_to_call_was_referred(life: Any) -> None:
-    assert life[1].outcomes["referred"] == SCRIPT.patients
+    outcomes = life[1].outcomes
+    assert outcomes["referred"] == SCRIPT.patients + outcomes["declined"].get("duplicate", 0)
+
+
+def test_everybody_is_accounted_for_once(life: Any) -> None:
+    assert life[1].wrong == []
 
 
 def test_people_are_admitted_and_come(life: Any) -> None:

@@ -16,9 +16,9 @@ from deploy.local.simulator.people import (
     draw_phq9,
     draw_taking,
     draw_uses,
-    items,
     people_of,
 )
+from deploy.local.simulator.staff import seats_of
 
 EPISODES = 40_000
 MONDAY = date(2026, 1, 5)
@@ -183,10 +183,11 @@ def test_lapses_slow_down_over_the_year() -> None:
 
 def test_requests_wait_and_show_as_published() -> None:
     people = people_of(7, "north", 6_000, 231, MONDAY)
-    shown = 100 * mean(person.fate != "no_show" for person in people)
+    shown = 100 * mean(person.way.fate != "no_show" for person in people)
     assert shown == pytest.approx(55, abs=3)
-    assert 100 * mean(person.fate == "admitted" for person in people) == pytest.approx(37, abs=3)
-    plain = [p.days_to_assessment for p in people if FIGURES.funnel.wait_factor.table.get(p.source) is None]
+    assert 100 * mean(person.way.fate == "admitted" for person in people) == pytest.approx(37, abs=3)
+    waits = FIGURES.funnel.wait_factor.table
+    plain = [p.way.days_to_assessment for p in people if waits.get(p.source) is None]
     assert mean(plain) == pytest.approx(7.5, abs=0.5)
 
 
@@ -210,13 +211,28 @@ def test_another_site_changes_nobody_elsewhere() -> None:
     assert both["north"] != both["east"]
 
 
-def test_answers_add_up_to_the_total() -> None:
-    rng = Random(1)
-    for total in range(28):
-        answers = items(rng, total, 9)
-        assert sum(answers) == total
-        assert set(answers) <= {0, 1, 2, 3}
-    assert items(rng, 20, 9, last=2)[-1] == 2
+def test_one_in_eight_with_a_disorder_needs_detox_first_and_only_from_what_causes_withdrawal() -> None:
+    disorder = [p for p in people_of(7, "north", 6_000, 231, MONDAY) if p.substance]
+    detox = [p for p in disorder if p.way.detox_days]
+    assert 100 * len(detox) / len(disorder) == pytest.approx(12, abs=1.5)
+    assert {p.substance for p in detox} == set(FIGURES.detox.substances)
+    assert mean(p.way.detox_returns for p in detox) == pytest.approx(FIGURES.detox.returns, abs=0.05)
+
+
+def test_a_small_network_has_its_rare_cases_too() -> None:
+    people = people_of(7, "north", 20, 231, MONDAY)
+    assert any(p.way.suicide == "high" and p.way.late for p in people)
+    assert any(p.way.revokes == "part2_tpo" and p.way.signs_tpo for p in people)
+    assert any(p.plan_kind == "medicare" for p in people)
+
+
+def test_seats_are_few_more_than_people_expected_at_a_time() -> None:
+    seats = seats_of(50, 200, 231)
+    figures = FIGURES.arrivals
+    expected = 50 * 200 * figures.admitted_per_request * figures.mean_stay_days / 231
+    assert sum(seats) == pytest.approx(FIGURES.capacity.factor * expected, abs=1)
+    assert max(seats) - min(seats) <= 1
+    assert min(seats_of(3, 1, 231)) == FIGURES.capacity.fewest
 
 
 def test_every_table_of_figures_names_its_source() -> None:

@@ -5,10 +5,9 @@ from datetime import date, timedelta
 from functools import partial
 from typing import Any
 
+from deploy.local.simulator import answers
 from deploy.local.simulator.api import Reply, side_by_side
-from deploy.local.simulator.front_desk import phq9_answers
 from deploy.local.simulator.parameters import parameters
-from deploy.local.simulator.people import items
 from deploy.local.simulator.scene import Member, Scene, next_workday
 
 ROLE = "clinician"
@@ -155,11 +154,11 @@ class Clinic:
         rng = self._scene.luck(member, f"measure/{self.today}")
         if rng.random() < parameters().phq9.missing:
             return
-        answers = phq9_answers(rng, person.phq9[week])
-        reply = await self._do(member, "measures", {"instrument": "phq9", "answers": answers})
+        phq9 = answers.phq9(rng, person.phq9[week])
+        reply = await self._do(member, "measures", {"instrument": "phq9", "answers": phq9})
         if week % 2 == 0:
             path = f"/v1/episodes/{member.episode_id}/measures"
-            body = {"instrument": "gad7", "answers": items(rng, person.gad7[week], 7)}
+            body = {"instrument": "gad7", "answers": answers.gad7(rng, person.gad7[week])}
             await self._scene.api.do(
                 "progress", path, body, ROLE, step=f"{member.key}/measures/gad7/{self.today}"
             )

@@ -8,6 +8,7 @@ from pathlib import Path
 from deploy.local.network import Network
 from deploy.local.proof.ledger import Ledger
 from deploy.local.simulator.api import Api
+from deploy.local.simulator.parameters import parameters
 from deploy.local.simulator.roll_call import Meeting
 from deploy.local.simulator.scene import Scene, make_sites, next_workday
 from deploy.local.simulator.staff import Staff
@@ -21,7 +22,7 @@ BEGINS_AT = datetime(2026, 1, 5, 5, 0, tzinfo=UTC)
 OFFICE = time(16, 10, tzinfo=UTC)
 """Inside the working day of every zone, winter and summer."""
 WARM_UP_WEEKS = 13
-ROLES = ("admissions", "clinician", "director", "scheduler", "operator")
+ROLES = ("admissions", "clinician", "director", "scheduler", "biller", "operator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +125,12 @@ async def _days(
     meetings: list[Meeting] = []
     for day in _workdays(script):
         office = datetime.combine(day, OFFICE)
+        overdue = office + timedelta(minutes=parameters().safety.late_minutes)
         coming: list[Meeting] = []
-        for moment in sorted({office, *(m.roll_at for m in meetings)}):
+        ahead = {office, *(m.roll_at for m in meetings)}
+        while ahead:
+            moment = min(ahead)
+            ahead.remove(moment)
             await keeper.advance(moment)
             now = [meeting for meeting in meetings if meeting.roll_at == moment]
             if now:
@@ -134,6 +139,9 @@ async def _days(
                 await staff.office_hours(day)
                 await keeper.quiet()
                 coming = await staff.roll_call.plan(next_workday(day))
+                ahead |= {overdue} if staff.front_desk.assessor.late else set()
+            if moment == overdue:
+                await staff.front_desk.assessor.answer_late()
         meetings = coming
         if day.weekday() == 4:
             tell(_tick(script, scene, staff, keeper, day))

@@ -88,6 +88,20 @@ class Arrivals(Figures):
     mean_stay_days: float
 
 
+class Capacity(Figures):
+    factor: float
+    """Seats for each person expected at a time."""
+    fewest: int
+
+
+class Contact(Figures):
+    says_no: float
+    """Of those who do not come: reached, and no longer interested."""
+    again: Shares
+    """Whom somebody else refers too: linked, or unknown under name and birth date alone."""
+    again_days: tuple[int, int]
+
+
 class Funnel(Figures):
     days_to_assessment: Spread
     days_to_admission: Spread
@@ -97,22 +111,59 @@ class Funnel(Figures):
     assessed_to_admitted: float
     wait_factor: Shares
     not_admitted: Shares
+    higher_level: Shares
 
 
 class Detox(Figures):
     share: float
+    substances: tuple[str, ...]
     days: Spread
     returns: float
 
 
+class Safety(Figures):
+    suicide: Shares
+    late: float
+    late_minutes: int
+    settles: float
+
+
+class Edge(Figures):
+    one_of: int
+    high_risk_number: int
+    """Thoughts with an intention at the first screening, and nobody looks in time."""
+    revoking_number: int
+    medicare_number: int
+
+
+class Coverage(Figures):
+    pended: float
+    pended_days: int
+
+
+class Consents(Figures):
+    part2_tpo: float
+    revoked: Shares
+    revoked_after_days: int
+
+
 class Waitlist(Figures):
     accept: float
+    answered: float
+    abandon_per_week: float
+    moved_up_after_days: int
 
 
 class Authorization(Figures):
-    denied: float
+    partial_or_denied: float
+    appeal_won: float
     commercial_days: int
+    commercial_more_days: int
     medicaid_days: int
+    medicaid_more_days: int
+    decision_days: Spread
+    pended_from_days: int
+    """A decision that takes so long is recorded as pended first."""
 
 
 class Exit(BaseModel):
@@ -201,6 +252,12 @@ class Gad7(Figures):
     noise_sd: float
 
 
+class Bam(Figures):
+    use: Spread
+    risk: Spread
+    protective: Spread
+
+
 class Lapse(Figures):
     first_alpha_weeks: float
     first_beta: float
@@ -231,8 +288,14 @@ class Parameters(BaseModel):
     version: str
     mix: Mix
     arrivals: Arrivals
+    capacity: Capacity
     funnel: Funnel
+    contact: Contact
     detox: Detox
+    safety: Safety
+    edge: Edge
+    coverage: Coverage
+    consents: Consents
     waitlist: Waitlist
     authorization: Authorization
     episode: Episodes
@@ -240,6 +303,7 @@ class Parameters(BaseModel):
     attendance: Attendance
     phq9: Phq9
     gad7: Gad7
+    bam: Bam
     lapse: Lapse
     after: After
     week: Week

@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from random import Random
 
 from deploy.local.simulator.parameters import Parameters, Preset, ResponseClass, parameters, pick
+from deploy.local.simulator.ways import Way, draw_way
 
 COMPLETED = "completed"
 BLOCKS = {"morning": ("morning",), "evening": ("evening",), "both": ("morning", "evening")}
@@ -154,17 +155,6 @@ def draw_uses(rng: Random, days: int, figures: Parameters) -> tuple[Use, ...]:
     return tuple(uses)
 
 
-def items(rng: Random, total: int, count: int, last: int | None = None) -> list[int]:
-    """Answers from 0 to 3 that add up to a total, with the last one fixed if asked for."""
-    answers = [0] * count
-    free = count if last is None else count - 1
-    if last is not None:
-        answers[-1] = last
-    for _ in range(min(total - sum(answers), 3 * free)):
-        answers[rng.choice([i for i in range(free) if answers[i] < 3])] += 1
-    return answers
-
-
 @dataclass(frozen=True, slots=True)
 class Person:
     """Somebody who asks for treatment, with everything that will be their own doing."""
@@ -182,16 +172,9 @@ class Person:
     source: str
     urgency: str
     plan_kind: str
-    fate: str
-    """`admitted`, `no_show` or the reason why the way ends before admission."""
-    days_to_assessment: int
-    days_to_admission: int
-    detox_days: int
-    """0 without withdrawal management."""
-    detox_returns: bool
+    way: Way
     availability: tuple[tuple[int, str], ...]
     days_per_week: int
-    authorization_denied: bool
     course: Course
     taking: Taking
     phq9: tuple[int, ...]
@@ -214,7 +197,7 @@ class Person:
 def draw_person(seed: int, site: str, number: int, arrives: int, starts_on: date) -> Person:
     """One person, the same for the same seed, site and number."""
     figures = parameters()
-    who, way = generator(seed, site, number, "who"), generator(seed, site, number, "way")
+    who, week = generator(seed, site, number, "who"), generator(seed, site, number, "week")
     kind = figures.mix.program_kind.draw(who)
     source = figures.mix.source.draw(who)
     low, high = (int(age) for age in figures.mix.age.draw(who).split("-"))
@@ -222,11 +205,10 @@ def draw_person(seed: int, site: str, number: int, arrives: int, starts_on: date
     born = asked_on - timedelta(days=round(365.25 * who.uniform(low + 0.1, high + 0.9)))
     course = draw_course(generator(seed, site, number, "stay"), figures.episode.network_90d)
     phq9 = draw_phq9(generator(seed, site, number, "phq9"), kind != "sud", 40, figures)
-    needs_detox = kind != "mental_health" and way.random() < figures.detox.share
-    days = int(pick(way, figures.week.days))
-    free = BLOCKS[pick(way, figures.week.free)]
-    wait = figures.funnel.days_to_assessment.draw(way) * figures.funnel.wait_factor.table.get(source, 1.0)
+    days = int(pick(week, figures.week.days))
+    free = BLOCKS[pick(week, figures.week.free)]
     uses = draw_uses(generator(seed, site, number, "use"), 280, figures) if kind != "mental_health" else ()
+    substance = "" if kind == "mental_health" else figures.mix.substance.draw(who)
     return Person(
         site_id=site,
         number=number,
@@ -236,35 +218,28 @@ def draw_person(seed: int, site: str, number: int, arrives: int, starts_on: date
         birth_date=born,
         sex=figures.mix.sex.draw(who),
         program_kind=kind,
-        substance="" if kind == "mental_health" else figures.mix.substance.draw(who),
+        substance=substance,
         source=source,
         urgency=pick(who, {"routine": 0.8, "urgent": 0.2}),
-        plan_kind=figures.mix.plan_kind.draw(who),
-        fate=_fate(way, wait, figures),
-        days_to_assessment=round(wait),
-        days_to_admission=round(figures.funnel.days_to_admission.draw(way)),
-        detox_days=round(figures.detox.days.draw(way)) if needs_detox else 0,
-        detox_returns=way.random() < figures.detox.returns,
+        plan_kind=_plan_kind(who, number, figures),
+        way=draw_way(
+            lambda purpose: generator(seed, site, number, purpose), number, source, substance, figures
+        ),
         availability=tuple((dow, block) for dow in range(1, 6) for block in free),
         days_per_week=days,
-        authorization_denied=way.random() < figures.authorization.denied,
         course=course,
         taking=draw_taking(generator(seed, site, number, "attendance"), course, figures),
         phq9=tuple(phq9),
         gad7=tuple(draw_gad7(generator(seed, site, number, "gad7"), phq9, figures)),
         uses=uses,
-        goal_met_day=max(21, round(course.planned_end + course.extension - way.uniform(7, 28))),
-        words=_words(way, course.exit, figures),
+        goal_met_day=max(21, round(course.planned_end + course.extension - week.uniform(7, 28))),
+        words=_words(week, course.exit, figures),
     )
 
 
-def _fate(rng: Random, wait: float, figures: Parameters) -> str:
-    funnel = figures.funnel
-    if rng.random() >= funnel.show_floor + funnel.show_span * math.exp(-wait / funnel.show_tau_days):
-        return "no_show"
-    if rng.random() < funnel.assessed_to_admitted:
-        return "admitted"
-    return funnel.not_admitted.draw(rng)
+def _plan_kind(rng: Random, number: int, figures: Parameters) -> str:
+    drawn = figures.mix.plan_kind.draw(rng)
+    return "medicare" if number % figures.edge.one_of == figures.edge.medicare_number else drawn
 
 
 def _words(rng: Random, cause: str, figures: Parameters) -> str:

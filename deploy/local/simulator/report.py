@@ -1,7 +1,8 @@
-"""What became of everybody, counted from the events the services wrote down."""
+"""The story of a simulated network, read from what the services wrote down, and its tables."""
 
-from collections import Counter
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import Any
 
@@ -10,38 +11,41 @@ from rich.table import Table
 
 from deploy.local.network import Network
 from deploy.local.secrets import OPERATOR, SERVICES
+from deploy.local.simulator.outcomes import ALERTS, WANTED, Standing, Told, disagreements, outcomes_of
 
 _TYPES = "SELECT type, count(*) AS n FROM {schema}.outbox GROUP BY type"
 _STORY = """SELECT type, correlation_id, aggregate_id, at, body::jsonb AS body FROM {schema}.outbox
   WHERE type = ANY($1) ORDER BY id"""
-ONCE = {
-    "intake.detox_referred.v1": "sent_to_detox",
-    "intake.patient_waitlisted.v1": "waitlisted",
-    "intake.patient_admitted.v1": "admitted",
-    "scheduling.session_attended.v1": "attended",
-    "progress.extension_approved.v1": "extended",
-    "progress.step_down_approved.v1": "stepped_down",
-    "progress.step_up_approved.v1": "stepped_up",
-    "progress.aftercare_planned.v1": "aftercare_planned",
-    "progress.alumni_enrolled.v1": "alumni",
+_STANDING = "SELECT stage, count(*) AS n FROM {table} GROUP BY stage"
+_ON_THE_WAY = {
+    "referred": "still to be seen",
+    "screened": "screened, still to be assessed",
+    "detox_referred": "in detox first, or lost from it",
+    "assessed": "assessed, still to be admitted",
+    "waitlisted": "on the waiting list",
 }
-REFERRED = "intake.referral_received.v1"
-DECLINED = "intake.referral_declined.v1"
-DISCHARGED = "progress.patient_discharged.v1"
-MOVED = "progress.episode_state_changed.v1"
-LABELS = {
-    "referred": "referred",
+_IN_CARE = {
+    "admitted": "admitted, without a week yet",
+    "scheduled": "with a week, still to come",
+    "attending": "attending",
+    "aftercare": "in aftercare",
+    "alumni": "alumni",
+}
+_ON_THEIR_WAY = {
+    "linked": "referred again and linked",
     "sent_to_detox": "sent to detox first",
-    "waitlisted": "waitlisted",
-    "admitted": "admitted",
+    "waited_for_payer": "waited for a payer",
+    "waitlisted": "waited for a seat",
+}
+_IN_TREATMENT = {
     "attended": "came to a session",
     "extended": "extended",
     "stepped_down": "stepped down",
     "stepped_up": "stepped up",
     "aftercare_planned": "went on to aftercare",
     "alumni": "became alumni",
-    "attending": "attending at the end",
-    "in_aftercare": "in aftercare at the end",
+    "authorizations_low": "authorizations that ran low",
+    "consents_revoked": "consents taken back",
 }
 
 
@@ -52,72 +56,57 @@ class Story:
     outcomes: dict[str, Any]
     shown: dict[str, Any]
     events: dict[str, int]
+    wrong: list[str] = field(default_factory=list)
+    """What does not add up."""
+
+    @property
+    def adds_up(self) -> bool:
+        return not self.wrong
 
 
 async def read_story(network: Network, opens_on: date) -> Story:
-    """Count people and events from the outboxes, by the read-only operator."""
+    """Count people and events from the outboxes and the books, by the read-only operator."""
     import asyncpg
 
     db: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(**network.pg_dsn_kwargs(OPERATOR))
     try:
-        await db.set_type_codec("jsonb", encoder=str, decoder=_json, schema="pg_catalog")
+        await db.set_type_codec("jsonb", encoder=str, decoder=json.loads, schema="pg_catalog")
         events: dict[str, int] = {}
         rows: list[asyncpg.Record] = []
-        wanted = [*ONCE, REFERRED, DECLINED, DISCHARGED, MOVED]
+        wanted = [*WANTED, *(f"{name}.{type}" for name in SERVICES for type in ALERTS.values())]
         for schema in SERVICES:
             counted = await db.fetch(_TYPES.format(schema=schema))
             events |= {row["type"]: row["n"] for row in counted}
             rows += await db.fetch(_STORY.format(schema=schema), wanted)
+        standing = Standing(
+            await _stages(db, "intake.referrals"),
+            await _stages(db, "progress.episodes"),
+        )
     finally:
         await db.close()
-    told = [(str(r["type"]), str(r["body"]["episode_id"]), r["at"], dict(r["body"])) for r in rows]
-    from_instant = datetime.combine(opens_on, time(), tzinfo=rows[0]["at"].tzinfo) if rows else None
-    shown = [each for each in told if from_instant is not None and each[2] >= from_instant]
-    return Story(outcomes_of(told), outcomes_of(shown), dict(sorted(events.items())))
+    told: list[Told] = [(r["type"], str(r["body"]["episode_id"]), r["at"], r["body"]) for r in rows]
+    since = datetime.combine(opens_on, time(), tzinfo=rows[0]["at"].tzinfo) if rows else None
+    shown = [each for each in told if since is not None and each[2] >= since]
+    return Story(
+        outcomes_of(told, standing),
+        outcomes_of(shown, standing),
+        dict(sorted(events.items())),
+        disagreements(told, standing),
+    )
 
 
-def outcomes_of(told: list[tuple[str, str, datetime, dict[str, Any]]]) -> dict[str, Any]:
-    """Outcomes from events: each person counts once per line."""
-    people: dict[str, set[str]] = {name: set() for name in ("referred", *ONCE.values())}
-    declined: Counter[str] = Counter()
-    discharged: Counter[str] = Counter()
-    state: dict[str, str] = {}
-    for type, episode, _, body in told:
-        if type == REFERRED:
-            people["referred"].add(episode)
-        elif type == DECLINED:
-            declined[str(body["reason"])] += 1
-        elif type == DISCHARGED:
-            discharged[str(body["reason"])] += 1
-            state[episode] = "DISCHARGED"
-        elif type == MOVED:
-            state[episode] = str(body["to_state"]).upper()
-        else:
-            people[ONCE[type]].add(episode)
-    now = Counter(state.values())
-    return {
-        **{name: len(episodes) for name, episodes in people.items()},
-        "attending": now["ATTENDING"],
-        "in_aftercare": now["AFTERCARE"],
-        "declined": dict(sorted(declined.items())),
-        "discharged": dict(sorted(discharged.items())),
-    }
+async def _stages(db: Any, table: str) -> dict[str, int]:
+    return {str(row["stage"]): row["n"] for row in await db.fetch(_STANDING.format(table=table))}
 
 
 def print_tables(console: Console, story: Story, reconciled: dict[str, int], weeks: int) -> None:
     """The tables at the end of the demo."""
-    outcomes = Table(title="What became of everybody", title_justify="left", pad_edge=False)
-    outcomes.add_column("")
-    outcomes.add_column("with warm-up", justify="right")
-    outcomes.add_column(f"in {weeks} weeks", justify="right")
-    for name, label in LABELS.items():
-        during = "" if name in ("attending", "in_aftercare") else str(story.shown.get(name, 0))
-        outcomes.add_row(label, str(story.outcomes.get(name, 0)), during)
-    for group in ("declined", "discharged"):
-        for reason, count in story.outcomes.get(group, {}).items():
-            shown = story.shown.get(group, {}).get(reason, 0)
-            outcomes.add_row(f"{group}: {reason.replace('_', ' ')}", str(count), str(shown))
-    console.print(outcomes)
+    console.print(_everybody(story, weeks))
+    for sentence in _sums(story):
+        console.print(sentence)
+    console.print()
+    console.print(_on_their_way(story, weeks))
+    console.print()
     events = Table(title=f"Events: {sum(story.events.values()):,}", title_justify="left", pad_edge=False)
     events.add_column("type")
     events.add_column("count", justify="right")
@@ -133,7 +122,65 @@ def print_tables(console: Console, story: Story, reconciled: dict[str, int], wee
     )
 
 
-def _json(text: str) -> Any:
-    import json
+def _table(title: str, weeks: int) -> Table:
+    table = Table(title=title, title_justify="left", pad_edge=False)
+    table.add_column("")
+    table.add_column("with warm-up", justify="right")
+    table.add_column(f"in {weeks} weeks", justify="right")
+    return table
 
-    return json.loads(text)
+
+def _everybody(story: Story, weeks: int) -> Table:
+    """Each referred person in exactly one line below, each admitted one in one line of theirs."""
+    table, all_, shown = _table("What became of everybody", weeks), story.outcomes, story.shown
+    table.add_row("[bold]referred[/]", f"[bold]{all_['referred']}[/]", f"[bold]{shown['referred']}[/]")
+    for stage, count in all_["on_the_way"].items():
+        table.add_row(f"  on the way: {_ON_THE_WAY.get(stage, stage)}", str(count), "")
+    _reasons(table, "declined", all_["declined"], shown["declined"])
+    table.add_row("  admitted", str(all_["admitted"]), str(shown["admitted"]), end_section=True)
+    table.add_row("[bold]admitted[/]", f"[bold]{all_['admitted']}[/]", f"[bold]{shown['admitted']}[/]")
+    for state, count in all_["in_care"].items():
+        table.add_row(f"  in care: {_IN_CARE.get(state, state)}", str(count), "")
+    _reasons(table, "discharged", all_["discharged"], shown["discharged"])
+    return table
+
+
+def _reasons(table: Table, end: str, all_: Mapping[str, int], shown: Mapping[str, int]) -> None:
+    for reason, count in all_.items():
+        table.add_row(f"  {end}: {reason.replace('_', ' ')}", str(count), str(shown.get(reason, 0)))
+
+
+def _sums(story: Story) -> list[str]:
+    """The two sums in words, or everything that does not add up."""
+    if story.wrong:
+        return [f"[red]It does not add up: {sentence}[/]" for sentence in story.wrong]
+    o = story.outcomes
+    everybody, admitted = o["referred"], o["admitted"]
+    way, declined = sum(o["on_the_way"].values()), sum(o["declined"].values())
+    care, gone = sum(o["in_care"].values()), sum(o["discharged"].values())
+    first = f"{everybody} referred = {way} on the way + {declined} declined + {admitted} admitted"
+    second = f"{admitted} admitted = {care} in care + {gone} discharged"
+    return [f"[green]It adds up: {first},[/]", f"[green]and {second}.[/]"]
+
+
+def _on_their_way(story: Story, weeks: int) -> Table:
+    table, all_, shown = _table("What happened on the way", weeks), story.outcomes, story.shown
+
+    def add(label: str, *path: str) -> None:
+        values = []
+        for outcomes in (all_, shown):
+            value: Any = outcomes
+            for name in path:
+                value = value[name]
+            values.append(str(value))
+        table.add_row(label, *values)
+
+    for name, label in _ON_THEIR_WAY.items():
+        add(label, name)
+    for what in all_["offers"]:
+        add(f"offers {what}", "offers", what)
+    for what in all_["alerts"]:
+        add(f"safety alerts {'acknowledged late' if what == 'late' else what}", "alerts", what)
+    for name, label in _IN_TREATMENT.items():
+        add(label, name)
+    return table

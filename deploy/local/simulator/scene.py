@@ -52,11 +52,29 @@ class Member:
 
     person: Person
     episode_id: str = ""
-    admitted_on: date | None = None
+    steps: int = 0
+    """Commands sent so far: no two carry the same key."""
+    stopped: bool = False
+    """The way before admission is over."""
+    detoxed: bool = False
+    was_late: bool = False
+    calm: bool = False
+    """A high risk of suicide was answered, and is lower since."""
+    begins_on: date | None = None
+    """The day on which the person would like to begin."""
+    ready_on: date | None = None
+    """The same day once the payer has agreed."""
+    certified_on: date | None = None
+    waits_since: date | None = None
+    moved_up: bool = False
+    units_seen: int = 0
+    reviewed_until: date | None = None
+    """The last day of the newest authorization."""
     screened_on: date | None = None
     assessed_on: date | None = None
     offers: int = 0
     tries: int = 0
+    admitted_on: date | None = None
     left: bool = False
     plan_signed: bool = False
     goal_attested: bool = False

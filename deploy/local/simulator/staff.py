@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from datetime import date, timedelta
+from itertools import pairwise
 
 from deploy.local.simulator.clinic import Clinic
 from deploy.local.simulator.front_desk import FrontDesk
@@ -13,7 +14,6 @@ from deploy.local.simulator.scene import Scene, Site
 from deploy.local.trouble import Trouble
 
 SMALLEST_LEVEL_1 = 12
-FEWEST_SEATS = 4
 FIRST_BUNDLE = 9000
 """Where the numbers of people behind real bundles begin, far from those drawn."""
 
@@ -28,7 +28,7 @@ class Staff:
         self.roll_call = RollCall(scene)
 
     async def open_network(self, requests_per_site: int, days: int) -> None:
-        """Open the sites and their groups, with about as many seats as people expected at a time."""
+        """Open the sites and their groups, with few more seats than people expected at a time."""
         for site in self._scene.sites:
             await self._must(
                 "/v1/sites",
@@ -42,8 +42,10 @@ class Staff:
                 f"{site.id}/open",
             )
         await self._scene.settle()
-        for site in self._scene.sites:
-            for group in groups_of(site, requests_per_site, days):
+        for site, seats in zip(
+            self._scene.sites, seats_of(len(self._scene.sites), requests_per_site, days), strict=True
+        ):
+            for group in groups_of(site, seats):
                 await self._must("/v1/groups", group, str(group["group_id"]))
         await self._scene.settle()
 
@@ -65,13 +67,13 @@ class Staff:
                 self.front_desk.expect(person, min(asked_on, last_workday))
 
     async def take_bundles(self, bundles: Mapping[str, bytes], starts_on: date) -> dict[str, int]:
-        """Hand bundles to intake, sites in turn; how many were taken or declined, by code."""
+        """Hand bundles to intake, sites in turn; how many were taken, linked or declined, by code."""
         outcome: dict[str, int] = {}
-        self.front_desk.today = starts_on
+        self.front_desk.open(starts_on)
         for n, (name, bundle) in enumerate(bundles.items()):
             site = self._scene.sites[n % len(self._scene.sites)]
             person = draw_person(self._scene.seed, site.id, FIRST_BUNDLE + n, 0, starts_on)
-            code = await self.front_desk.take_bundle(name, bundle, person) or "taken"
+            code = await self.front_desk.take_bundle(name, bundle, person)
             outcome[code] = outcome.get(code, 0) + 1
         return outcome
 
@@ -81,11 +83,16 @@ class Staff:
         await self.front_desk.work(today)
 
 
-def groups_of(site: Site, requests: int, days: int) -> list[dict[str, object]]:
-    """The weekly groups of one site: mornings and evenings, and shorter ones for those who step down."""
-    figures = parameters().arrivals
+def seats_of(sites: int, requests: int, days: int) -> list[int]:
+    """Seats of each site: a little more than people are expected at a time, rounded over the network."""
+    figures, room = parameters().arrivals, parameters().capacity
     census = requests * figures.admitted_per_request * figures.mean_stay_days / days
-    seats = max(FEWEST_SEATS, math.ceil(census))
+    upto = [math.ceil(room.factor * census * n) for n in range(sites + 1)]
+    return [max(room.fewest, more - less) for less, more in pairwise(upto)]
+
+
+def groups_of(site: Site, seats: int) -> list[dict[str, object]]:
+    """The weekly groups of one site: mornings and evenings, and shorter ones for those who step down."""
     iop: dict[str, object] = {"site_id": site.id, "levels": ["2.1"], "dow": [1, 2, 3, 4, 5]}
     return [
         {

@@ -1,94 +1,170 @@
 """The rules of intake: who may be referred, screened, assessed, seated, offered, admitted or declined."""
 
 from services.intake.domain.admission import AdmitPatient, admit_patient
-from services.intake.domain.arrival import Known, ReceiveReferral, end_episode, open_site, receive_referral
-from services.intake.domain.facts import FACTS, SITE_FACTS, evolve, evolve_site
+from services.intake.domain.alerts import (
+    AcknowledgeAlert,
+    ResolveAlert,
+    acknowledge_alert,
+    escalate_alert,
+    resolve_alert,
+)
+from services.intake.domain.arrival import (
+    Known,
+    ReceiveReferral,
+    link_referral,
+    open_site,
+    receive_referral,
+)
+from services.intake.domain.assessment import AssessPatient, assess_patient
+from services.intake.domain.consents import (
+    GrantConsent,
+    RevokeConsent,
+    SignConsent,
+    expire_consent,
+    grant_consent,
+    revoke_consent,
+    sign_consent,
+)
+from services.intake.domain.desk import (
+    ClaimReferral,
+    HandOver,
+    NextAction,
+    claim_referral,
+    hand_over_referral,
+    next_action,
+)
+from services.intake.domain.detox import (
+    LogContact,
+    ReferToDetox,
+    ReturnFromDetox,
+    log_contact,
+    refer_to_detox,
+    return_from_detox,
+)
+from services.intake.domain.ending import DeclineReferral, decline_referral, end_episode
+from services.intake.domain.facts import FACTS, SITE_FACTS
 from services.intake.domain.fhir import BundleReferral, read_bundle
+from services.intake.domain.folds import evolve, evolve_site
 from services.intake.domain.indications import Indication
+from services.intake.domain.levels import Suggestion, suggest
 from services.intake.domain.payer import (
+    Certify,
     RecordAuthorization,
     VerifyCoverage,
+    certify,
+    count_units,
     record_authorization,
     verify_coverage,
 )
-from services.intake.domain.people import Identifier, Person, likeness, local_date, person_keys
-from services.intake.domain.referral import (
-    AssessPatient,
-    DeclineReferral,
-    GrantConsent,
-    ReferToDetox,
-    ReturnFromDetox,
-    ScreenPatient,
-    assess_patient,
-    decline_referral,
-    grant_consent,
-    refer_to_detox,
-    return_from_detox,
-    screen_patient,
+from services.intake.domain.people import (
+    Identifier,
+    Person,
+    likeness,
+    likeness_score,
+    local_date,
+    person_keys,
 )
-from services.intake.domain.state import Referral, Site, Stage
-from services.intake.domain.waitlist import (
-    AnswerOffer,
+from services.intake.domain.screening import Administered, ScreenPatient, screen_patient
+from services.intake.domain.seats import (
+    OfferSeat,
     RequestSeat,
-    answer_offer,
     ask_again,
     ask_for_freed_seat,
-    expire_entry,
-    expire_offer,
     keep_seat,
     lose_seat,
     miss_seat,
+    offer_seat,
     request_seat,
+)
+from services.intake.domain.state import Locus, Referral, Site, Stage
+from services.intake.domain.waitlist import (
+    AnswerOffer,
+    Prioritize,
+    answer_offer,
+    expire_entry,
+    expire_offer,
+    prioritize,
 )
 
 __all__ = [
     "FACTS",
     "SITE_FACTS",
+    "AcknowledgeAlert",
+    "Administered",
     "AdmitPatient",
     "AnswerOffer",
     "AssessPatient",
     "BundleReferral",
+    "Certify",
+    "ClaimReferral",
     "DeclineReferral",
     "GrantConsent",
+    "HandOver",
     "Identifier",
     "Indication",
     "Known",
+    "Locus",
+    "LogContact",
+    "NextAction",
+    "OfferSeat",
     "Person",
+    "Prioritize",
     "ReceiveReferral",
     "RecordAuthorization",
     "ReferToDetox",
     "Referral",
     "RequestSeat",
+    "ResolveAlert",
     "ReturnFromDetox",
+    "RevokeConsent",
     "ScreenPatient",
+    "SignConsent",
     "Site",
     "Stage",
+    "Suggestion",
     "VerifyCoverage",
+    "acknowledge_alert",
     "admit_patient",
     "answer_offer",
     "ask_again",
     "ask_for_freed_seat",
     "assess_patient",
+    "certify",
+    "claim_referral",
+    "count_units",
     "decline_referral",
     "end_episode",
+    "escalate_alert",
     "evolve",
     "evolve_site",
+    "expire_consent",
     "expire_entry",
     "expire_offer",
     "grant_consent",
+    "hand_over_referral",
     "keep_seat",
     "likeness",
+    "likeness_score",
+    "link_referral",
     "local_date",
+    "log_contact",
     "lose_seat",
     "miss_seat",
+    "next_action",
+    "offer_seat",
     "open_site",
     "person_keys",
+    "prioritize",
     "read_bundle",
     "receive_referral",
     "record_authorization",
     "refer_to_detox",
     "request_seat",
+    "resolve_alert",
     "return_from_detox",
+    "revoke_consent",
     "screen_patient",
+    "sign_consent",
+    "suggest",
     "verify_coverage",
 ]

@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.decisions import Guard, Moment, require
-from contracts.intake import PatientAdmitted
-from contracts.vocabulary import ProgramKind
+from contracts.intake import Certification, OpenAlert, PatientAdmitted
+from contracts.rulebook import Rulebook
+from contracts.vocabulary import AgeBand, ProgramKind
 from services.intake.domain import guards
+from services.intake.domain.alerts import hand_over
 from services.intake.domain.facts import about
 from services.intake.domain.people import age_band, local_date
 from services.intake.domain.state import Referral, Stage
@@ -20,15 +22,13 @@ class AdmitPatient:
     program_id: str
     primary_clinician_id: str
     program_kind: ProgramKind
-    certified_by: str | None = None
 
 
 def admit_patient(referral: Referral, command: AdmitPatient, moment: Moment) -> list[Any]:
     """T12: admission needs everything, and a refusal names everything that is missing."""
-    rules = moment.rules.intake
-    program = moment.rules.program
+    rules = _rules(referral, command, moment)
     today = local_date(moment.at, referral.tz)
-    band_of = age_band(referral.person.birth_date, today, rules)
+    band_of = age_band(referral.person.birth_date, today, rules.intake)
     made, wish, hold, cover = referral.assessment, referral.wish, referral.hold, referral.coverage
     minutes = wish.weekly_minutes if wish else 0
     require(
@@ -36,21 +36,25 @@ def admit_patient(referral: Referral, command: AdmitPatient, moment: Moment) -> 
         "The person cannot be admitted",
         [
             guards.in_stage(referral, Stage.ASSESSED),
-            guards.level_served(referral, rules),
-            guards.assessment_current(referral, today, rules),
+            *_program(referral, command, band_of, rules),
+            guards.level_served(referral, rules.intake),
+            guards.screening_current(referral, today, rules.intake),
+            guards.assessment_current(referral, today, rules.intake),
             guards.can_live_at_home(referral),
             guards.suicide_risk_not_high(referral),
             guards.withdrawal_not_high(referral),
+            guards.no_high_alert(referral),
             guards.seat_held(referral, moment.at),
             guards.treatment_consent(referral),
-            guards.coverage_decided(referral),
+            guards.coverage_decided(referral, today),
             guards.authorization_approved(referral, today),
-            guards.certified(referral, command.certified_by),
-            guards.minutes_in_band(made.level if made else None, minutes, band_of, moment.rules),
+            guards.certified(referral, today, rules.payer.certification_required),
+            guards.minutes_in_band(made.level if made else None, minutes, band_of, rules),
             Guard(
                 "planned_end",
-                program.default_days <= program.max_days,
+                rules.program.default_days <= rules.program.max_days,
                 "the planned end lies beyond the program's longest stay",
+                {"default_days": rules.program.default_days, "max_days": rules.program.max_days},
             ),
         ],
     )
@@ -58,8 +62,7 @@ def admit_patient(referral: Referral, command: AdmitPatient, moment: Moment) -> 
     assert wish is not None
     assert hold is not None
     assert cover is not None
-    authorization = referral.authorization
-    approved = authorization is not None and authorization.status == "approved"
+    authorization = referral.authorization(made.level, today)
     admitted = PatientAdmitted(
         **about(referral, moment),
         program_id=command.program_id,
@@ -68,13 +71,63 @@ def admit_patient(referral: Referral, command: AdmitPatient, moment: Moment) -> 
         level=made.level,
         program_kind=command.program_kind,
         age_band=band_of,
-        planned_end_on=today + timedelta(days=program.default_days),
+        planned_end_on=today + timedelta(days=rules.program.default_days),
         prescribed_weekly_minutes=wish.weekly_minutes,
         days_per_week=wish.days_per_week,
         seat_hold_id=hold.id,
         plan_kind=cover.plan_kind,
-        authorization_id=authorization.id if authorization and approved else None,
+        authorization_id=authorization.id if authorization else None,
         primary_clinician_id=command.primary_clinician_id,
         baseline=referral.screening.results if referral.screening else (),
+        certification=_certification(referral),
+        open_alerts=tuple(
+            OpenAlert(
+                alert_id=alert.id,
+                kind=alert.kind,
+                severity=alert.severity,
+                due_ack_at=alert.due_ack_at,
+                acknowledged=alert.acknowledged_at is not None,
+            )
+            for alert in referral.alerts
+        ),
     )
-    return [admitted]
+    return [*hand_over(referral), admitted]
+
+
+def _certification(referral: Referral) -> Certification | None:
+    given = referral.certificate
+    if given is None:
+        return None
+    return Certification(
+        certified_by=given.certified_by, certified_on=given.certified_on, next_due_on=given.next_due_on
+    )
+
+
+def _rules(referral: Referral, command: AdmitPatient, moment: Moment) -> Rulebook:
+    """The site's rules, with what the program and the payer do differently."""
+    cover = referral.coverage
+    payer = (cover.payer_id, str(cover.plan_kind)) if cover else ()
+    return moment.rules.at(referral.network_id, referral.site_id, command.program_id, payer)
+
+
+def _program(referral: Referral, command: AdmitPatient, band_of: AgeBand, rules: Rulebook) -> list[Guard]:
+    """The program is one that is offered, and meant for people like this one."""
+    program, made = rules.programs.get(command.program_id), referral.assessment
+    if program is None:
+        offered = sorted(rules.programs)
+        return [Guard("program_offered", False, "there is no such program here", {"offered": offered})]
+    both = ProgramKind.CO_OCCURRING
+    return [
+        Guard(
+            "program_level",
+            made is None or made.level.code == program.level,
+            f"the program treats level {program.level}",
+            {"recommended": made.level.code} if made else {},
+        ),
+        Guard(
+            "program_kind",
+            both in (program.kind, command.program_kind) or command.program_kind is program.kind,
+            f"the program is for {program.kind}",
+        ),
+        Guard("program_age", band_of is program.age_band, f"the program is for an {program.age_band}"),
+    ]

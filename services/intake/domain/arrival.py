@@ -6,16 +6,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from contracts.decisions import Moment, Refused
-from contracts.intake import ReferralReceived
-from contracts.progress import PatientDischarged
+from contracts.intake import ReferralLinked, ReferralReceived
 from contracts.rulebook import IntakeRules
 from contracts.scheduling import SiteOpened
 from contracts.vocabulary import PlanKind, ProgramKind, ReferralSource, Urgency
 from services.intake.domain import indications
-from services.intake.domain.facts import EpisodeEnded, ReferralOpened, SiteKept, about
+from services.intake.domain.facts import ReferralOpened, SiteKept, SourceKept, about
 from services.intake.domain.indications import Indication
 from services.intake.domain.people import Person, age_on, likeness, local_date
-from services.intake.domain.state import Referral, Site, Stage
+from services.intake.domain.state import Referral, Site, Source, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +24,24 @@ class ReceiveReferral:
     network_id: str
     site_id: str
     sites: tuple[str, ...]
-    """The caller's sites: only there may a refusal point at the referral that is already open."""
     source: ReferralSource
     urgency: Urgency
     person: Person = field(repr=False)
     program_kind: ProgramKind | None = None
     plan_kind_hint: PlanKind | None = None
     indications: tuple[Indication, ...] = ()
+    digest: str = ""
+    """Of what was sent, so that the same once more is nothing new."""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """What is known of the same person, or of one much alike, when a referral arrives."""
 
-    open_referral_id: str | None = None
-    open_site_id: str | None = None
-    prior_referral_id: str | None = None
-    prior_patient_id: str | None = None
+    earlier_episodes: tuple[str, ...] = ()
+    """Newest first; the first is the one that this referral follows on."""
+    patient_id: str | None = None
+    died: bool = False
     looks_like_somebody: bool = False
 
 
@@ -57,24 +57,17 @@ def open_site(site: Site | None, heard: SiteOpened, moment: Moment) -> list[Site
 def receive_referral(
     site: Site, known: Known, command: ReceiveReferral, moment: Moment, id: str
 ) -> list[Any]:
-    """T1 and T31: open a referral, unless the person's way in this network is already open."""
+    """T1 and T31: open a referral, on top of what is known of earlier ones."""
     rules = moment.rules.intake
     age = age_on(command.person.birth_date, local_date(moment.at, site.tz))
     _refuse_age(age, rules)
-    if known.open_referral_id is not None and rules.duplicate_open:
-        theirs = known.open_site_id in command.sites
-        facts: dict[str, Any] = {"referral_id": known.open_referral_id} if theirs else {}
-        raise Refused(
-            "duplicate_referral",
-            "A referral like this one is already being looked after in this network.",
-            hint="Nothing more is needed; the team in charge will follow up.",
-            **facts,
-        )
+    if known.died:
+        raise Refused("deceased", "The network's record says that this person has died.", status=422)
     opened = Referral(
         id=id,
         network_id=command.network_id,
         site_id=command.site_id,
-        patient_id=known.prior_patient_id or moment.new_id("patient"),
+        patient_id=known.patient_id or moment.new_id("patient"),
         part2=site.part2,
         tz=site.tz,
         stage=Stage.REFERRED,
@@ -84,9 +77,12 @@ def receive_referral(
         urgency=_urgency(command, moment),
         received_at=moment.at,
         program_kind=command.program_kind,
-        prior_episode_id=known.prior_referral_id,
+        prior_episode_id=next(iter(known.earlier_episodes), None),
+        earlier_episodes=known.earlier_episodes,
         plan_kind_hint=command.plan_kind_hint,
         flags=_flags(command, known, age, rules),
+        sources=(_source(id, command, moment, 1000),),
+        indications=command.indications,
     )
     received = ReferralReceived(
         **about(opened, moment),
@@ -100,11 +96,35 @@ def receive_referral(
     return [ReferralOpened(opened), received]
 
 
-def end_episode(referral: Referral, heard: PatientDischarged, moment: Moment) -> list[Any]:
-    """The admitted person's episode is over: their way may open anew (T31)."""
-    if referral.stage is not Stage.ADMITTED:
+def link_referral(
+    referral: Referral, receipt_id: str, match: int, command: ReceiveReferral, moment: Moment
+) -> list[Any]:
+    """K18: whoever refers a person whose way is open is kept beside the first, and nothing opens twice."""
+    if any(s.digest == command.digest for s in referral.sources if command.digest):
         return []
-    return [EpisodeEnded(moment.at, heard.reason)]
+    source = _source(receipt_id, command, moment, match)
+    linked = ReferralLinked(
+        **about(referral, moment),
+        receipt_id=source.receipt_id,
+        source=source.source,
+        urgency=source.urgency,
+        received_at=source.received_at,
+        wished_site_id=source.site_id,
+        match_permille=source.match_permille,
+    )
+    return [linked, SourceKept(source.receipt_id, command.digest)]
+
+
+def _source(receipt_id: str, command: ReceiveReferral, moment: Moment, match: int) -> Source:
+    return Source(
+        receipt_id=receipt_id,
+        source=command.source,
+        urgency=_urgency(command, moment),
+        received_at=moment.at,
+        site_id=command.site_id,
+        match_permille=match,
+        digest=command.digest,
+    )
 
 
 def _refuse_age(age: int, rules: IntakeRules) -> None:

@@ -1,44 +1,20 @@
-"""The private facts of intake, and how facts fold into state."""
+"""The private facts of intake: what a referral's journal holds beside the events."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from contracts.decisions import Moment
-from contracts.intake import (
-    AuthorizationRecorded,
-    ConsentGranted,
-    CoverageVerified,
-    DetoxCompleted,
-    DetoxReferred,
-    Diagnosis,
-    PatientAdmitted,
-    PatientAssessed,
-    PatientScreened,
-    PatientWaitlisted,
-    ReferralDeclined,
-    ReferralReceived,
-    SeatRequested,
-    WaitlistOfferAccepted,
-    WaitlistOfferDeclined,
-    WaitlistOfferExpired,
-    WaitlistOfferMade,
-)
+from contracts.intake import Diagnosis
 from services.intake.domain.state import (
-    Assessment,
-    Authorization,
+    Certificate,
     Consent,
-    Coverage,
-    Detox,
-    Entry,
     Hold,
-    Offer,
+    Locus,
     Referral,
     Screening,
     SeatWish,
     Site,
-    Stage,
 )
 
 
@@ -57,10 +33,74 @@ class ScreeningKept:
 
 
 @dataclass(frozen=True, slots=True)
-class DiagnosesKept:
-    """The coded diagnoses of an assessment."""
+class ScreeningVoided:
+    """After a detox nothing measured before it counts; all of it must be measured anew."""
+
+    instruments: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingsKept:
+    """What an assessment found that stays here: coded diagnoses, and a result scored elsewhere."""
 
     diagnoses: tuple[Diagnosis, ...]
+    locus: Locus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentDrafted:
+    """A consent that somebody must still sign."""
+
+    consent: Consent
+
+
+@dataclass(frozen=True, slots=True)
+class AlertJoined:
+    """What an open alert rests on."""
+
+    alert_id: str
+    kind: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerNamed:
+    """Who looks after this referral from now on; None when it was let go."""
+
+    owner: str | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Certified:
+    """A physician certified the need."""
+
+    certificate: Certificate
+
+
+@dataclass(frozen=True, slots=True)
+class UnitsUsed:
+    """How many units of an authorization a day used; said again, it replaces what was said of the day."""
+
+    authorization_id: str
+    day: date
+    units: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prioritized:
+    """A waiting person's place was changed by staff."""
+
+    priority: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceKept:
+    """What was sent by another who referred the same person."""
+
+    receipt_id: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +152,7 @@ class EpisodeEnded:
 
     at: datetime
     reason: str
+    died: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +165,15 @@ class SiteKept:
 FACTS: tuple[type, ...] = (
     ReferralOpened,
     ScreeningKept,
-    DiagnosesKept,
+    ScreeningVoided,
+    FindingsKept,
+    ConsentDrafted,
+    AlertJoined,
+    OwnerNamed,
+    Certified,
+    UnitsUsed,
+    Prioritized,
+    SourceKept,
     SeatAsked,
     SeatRefused,
     SeatKept,
@@ -146,155 +195,3 @@ def about(referral: Referral, moment: Moment) -> dict[str, Any]:
         "part2": referral.part2,
         "actor": moment.actor,
     }
-
-
-def evolve(state: Referral | None, fact: Any) -> Referral:
-    """The next state of a referral."""
-    if isinstance(fact, ReferralOpened):
-        return fact.referral
-    if state is None:
-        raise ValueError(f"{type(fact).__name__} about a referral that was never opened")
-    fold: Callable[[Referral, Any], Referral] = _FOLDS[type(fact)]
-    return fold(state, fact)
-
-
-def evolve_site(state: Site | None, fact: SiteKept) -> Site:
-    """The next state of a site."""
-    return fact.site
-
-
-def _same(state: Referral, _fact: Any) -> Referral:
-    return state
-
-
-def _declined(state: Referral, fact: ReferralDeclined) -> Referral:
-    return _shut(state, Stage.DECLINED, fact.closed_at, fact.reason)
-
-
-def _ended(state: Referral, fact: EpisodeEnded) -> Referral:
-    return _shut(state, Stage.DISCHARGED, fact.at, fact.reason)
-
-
-def _shut(state: Referral, stage: Stage, at: datetime, reason: str) -> Referral:
-    return replace(state, stage=stage, closed_at=at, closed_reason=str(reason), hold=None, entry=None)
-
-
-def _consented(state: Referral, fact: ConsentGranted) -> Referral:
-    given = Consent(fact.consent_id, fact.kind, fact.channels, fact.signed_at)
-    others = tuple(c for c in state.consents if c.kind != fact.kind)
-    return replace(state, consents=(*others, given))
-
-
-def _screened(state: Referral, _fact: PatientScreened) -> Referral:
-    return replace(state, stage=Stage.SCREENED) if state.stage is Stage.REFERRED else state
-
-
-def _sent_to_detox(state: Referral, fact: DetoxReferred) -> Referral:
-    detox = Detox(fact.detox_referral_id, fact.setting, fact.trigger, fact.expected_return_on)
-    return replace(state, stage=Stage.DETOX_REFERRED, detox=detox)
-
-
-def _back_from_detox(state: Referral, fact: DetoxCompleted) -> Referral:
-    detox = state.detox and replace(state.detox, outcome=fact.outcome, returned_at=fact.completed_at)
-    if not fact.medically_cleared:
-        return replace(state, detox=detox)
-    return replace(state, stage=Stage.SCREENED, detox=detox, screening=None)
-
-
-def _assessed(state: Referral, fact: PatientAssessed) -> Referral:
-    made = Assessment(
-        fact.assessment_id,
-        fact.assessed_at,
-        fact.recommended_level,
-        fact.assessor_credential,
-        fact.availability,
-    )
-    stage = Stage.ASSESSED if state.stage is Stage.SCREENED else state.stage
-    return replace(state, stage=stage, assessment=made)
-
-
-def _covered(state: Referral, fact: CoverageVerified) -> Referral:
-    found = Coverage(fact.coverage_id, fact.payer_id, fact.plan_kind, fact.status, fact.auth_required)
-    return replace(state, coverage=found)
-
-
-def _authorized(state: Referral, fact: AuthorizationRecorded) -> Referral:
-    decision = Authorization(
-        fact.authorization_id, fact.status, fact.level, fact.units_approved, fact.valid_from, fact.valid_to
-    )
-    return replace(state, authorization=decision)
-
-
-def _seat_refused(state: Referral, _fact: SeatRefused) -> Referral:
-    return replace(state, wish=state.wish and replace(state.wish, open=False))
-
-
-def _seat_kept(state: Referral, fact: SeatKept) -> Referral:
-    return replace(state, hold=fact.hold, wish=state.wish and replace(state.wish, open=False))
-
-
-def _seat_lost(state: Referral, _fact: SeatLost) -> Referral:
-    return replace(state, hold=None)
-
-
-def _waitlisted(state: Referral, fact: PatientWaitlisted) -> Referral:
-    entry = Entry(
-        id=fact.waitlist_entry_id,
-        priority=fact.priority,
-        reason=fact.priority_reason,
-        entered_at=fact.entered_at,
-        queued_at=fact.entered_at,
-        expires_at=fact.expires_at,
-    )
-    return replace(state, stage=Stage.WAITLISTED, entry=entry)
-
-
-def _offered(state: Referral, fact: WaitlistOfferMade) -> Referral:
-    offer = Offer(fact.offered_at, fact.offer_expires_at)
-    return replace(state, entry=state.entry and replace(state.entry, offer=offer))
-
-
-def _missed(state: Referral, fact: WaitlistOfferDeclined | WaitlistOfferExpired) -> Referral:
-    entry = state.entry and replace(state.entry, offer=None, misses=fact.misses)
-    return replace(state, entry=entry, hold=None)
-
-
-def _requeued(state: Referral, fact: Requeued) -> Referral:
-    return replace(state, entry=state.entry and replace(state.entry, queued_at=fact.at))
-
-
-def _back_to_assessed(state: Referral, _fact: WaitlistOfferAccepted | WaitEnded) -> Referral:
-    return replace(state, stage=Stage.ASSESSED, entry=None)
-
-
-def _admitted(state: Referral, _fact: PatientAdmitted) -> Referral:
-    return replace(state, stage=Stage.ADMITTED)
-
-
-_FOLDS: dict[type, Callable[[Referral, Any], Referral]] = {
-    ReferralReceived: _same,
-    ReferralDeclined: _declined,
-    EpisodeEnded: _ended,
-    ConsentGranted: _consented,
-    ScreeningKept: lambda state, fact: replace(state, screening=fact.screening),
-    PatientScreened: _screened,
-    DetoxReferred: _sent_to_detox,
-    DetoxCompleted: _back_from_detox,
-    DiagnosesKept: lambda state, fact: replace(state, diagnoses=fact.diagnoses),
-    PatientAssessed: _assessed,
-    CoverageVerified: _covered,
-    AuthorizationRecorded: _authorized,
-    SeatAsked: lambda state, fact: replace(state, wish=fact.wish),
-    SeatRequested: _same,
-    SeatRefused: _seat_refused,
-    SeatKept: _seat_kept,
-    SeatLost: _seat_lost,
-    PatientWaitlisted: _waitlisted,
-    WaitlistOfferMade: _offered,
-    WaitlistOfferDeclined: _missed,
-    WaitlistOfferExpired: _missed,
-    Requeued: _requeued,
-    WaitlistOfferAccepted: _back_to_assessed,
-    WaitEnded: _back_to_assessed,
-    PatientAdmitted: _admitted,
-}

@@ -1,4 +1,4 @@
-"""FHIR R4 bundles into referrals: pure, and whatever is sent, either a referral or a refusal with a code."""
+"""FHIR R4 into referrals: pure; whatever is sent, either a referral or a refusal with a code."""
 
 import json
 import re
@@ -8,12 +8,13 @@ from datetime import date
 from typing import Any, NoReturn
 
 from contracts.decisions import Refused
-from contracts.vocabulary import PlanKind, Urgency
+from contracts.vocabulary import PlanKind, ReferralSource, Urgency
 from services.intake.domain.indications import INDICATING, Indication, classes_of
 from services.intake.domain.people import Identifier, Person
 
 _LIVE = frozenset({"active", "recurrence", "relapse"})
 _NOT_MEANT = frozenset({"refuted", "entered-in-error", "unconfirmed"})
+_LIVE_ORDER = ("active", "draft", "")
 _DAY = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T.*)?", re.ASCII | re.DOTALL)
 _PAYERS = (
     ("medicare", PlanKind.MEDICARE),
@@ -35,10 +36,11 @@ class BundleReferral:
     indications: tuple[Indication, ...]
     urgency: Urgency
     plan_kind_hint: PlanKind | None
+    source: ReferralSource
 
 
 def read_bundle(text: bytes | str) -> BundleReferral:
-    """Read a bundle with one living patient and at least one condition that is a reason to be referred.
+    """Read a bundle, or a service request, with one living patient and a reason to be referred.
 
     Raises Refused: not_json, not_fhir_r4, no_patient, several_patients, deceased, no_name,
     no_birth_date, no_indication.
@@ -55,10 +57,11 @@ def read_bundle(text: bytes | str) -> BundleReferral:
     if _is_deceased(patient) or _died_by_suicide(conditions):
         _refuse("deceased", "The bundle says that the patient has died.")
     person = _person(patient)
-    if not any(INDICATING & set(i.classes) for i in found):
+    ordered = any(_string(order.get("status")) in _LIVE_ORDER for order in orders)
+    if not ordered and not any(INDICATING & set(i.classes) for i in found):
         _refuse(
             "no_indication",
-            "The bundle holds no active condition that an intensive outpatient program treats.",
+            "It holds no order, and no active condition that an intensive outpatient program treats.",
             "Conditions count while active, recurrent or relapsed; screening findings and history do not.",
         )
     return BundleReferral(
@@ -66,6 +69,7 @@ def read_bundle(text: bytes | str) -> BundleReferral:
         indications=tuple(found),
         urgency=_urgency(orders),
         plan_kind_hint=_payer([r for _, r in resources]),
+        source=_source(orders),
     )
 
 
@@ -81,11 +85,20 @@ def _parse(text: bytes | str) -> dict[str, Any]:
         parsed = json.loads(text, parse_constant=constant)
     except (ValueError, RecursionError):
         raise Refused("not_json", "The body is not JSON that can be read.", status=400) from None
+    if isinstance(parsed, dict) and parsed.get("resourceType") == "ServiceRequest":
+        return _as_bundle(parsed)
     if not isinstance(parsed, dict) or parsed.get("resourceType") != "Bundle":
-        _refuse("not_fhir_r4", "The body is not a FHIR R4 bundle.")
+        _refuse("not_fhir_r4", "The body is neither a FHIR R4 bundle nor a service request.")
     if not isinstance(parsed.get("entry", []), list):
         _refuse("not_fhir_r4", "The entries of the bundle are not a list.")
     return parsed
+
+
+def _as_bundle(order: dict[str, Any]) -> dict[str, Any]:
+    """A service request brings what it speaks of along, and calls it by `#id`."""
+    contained = [c for c in _list(order.get("contained")) if isinstance(c, dict)]
+    entries = [{"fullUrl": f"#{_string(c.get('id'))}", "resource": c} for c in contained]
+    return {"resourceType": "Bundle", "entry": [{"resource": order}, *entries]}
 
 
 def _resources(bundle: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -143,7 +156,7 @@ def _conditions(conditions: list[dict[str, Any]]) -> Iterator[Indication]:
 def _reasons(orders: list[dict[str, Any]]) -> Iterator[Indication]:
     """The coded reasons of a live order count like active conditions."""
     for order in orders:
-        if _string(order.get("status")) in ("active", "draft", ""):
+        if _string(order.get("status")) in _LIVE_ORDER:
             for reason in _list(order.get("reasonCode")):
                 yield from _coded(reason, None)
 
@@ -206,6 +219,19 @@ def _identifiers(patient: dict[str, Any]) -> Iterator[Identifier]:
         system, value = _text(identifier.get("system")), _text(identifier.get("value"))
         if system and value:
             yield Identifier(system, value)
+
+
+def _source(orders: list[dict[str, Any]]) -> ReferralSource:
+    """A practitioner who orders is a physician who refers; whoever else it is, somebody asks."""
+    for order in orders:
+        requester = _string(_dict(order.get("requester")).get("reference"))
+        kind = (
+            _string(_dict(order.get("requester")).get("type"))
+            or requester.rpartition("/")[0].rpartition("/")[2]
+        )
+        if kind in ("Practitioner", "PractitionerRole"):
+            return ReferralSource.PCP
+    return ReferralSource.OTHER
 
 
 def _urgency(orders: list[dict[str, Any]]) -> Urgency:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from contracts.decisions import Guard
 from contracts.intake import Rating
 from contracts.rulebook import IntakeRules, Rulebook
-from contracts.vocabulary import AgeBand, DeclineReason, LevelOfCare, PlanKind, Risk
+from contracts.vocabulary import AgeBand, LevelOfCare, PlanKind, Risk
 from services.intake.domain.people import local_date
 from services.intake.domain.state import Referral, Stage
 
@@ -33,11 +33,13 @@ def known(id: str, value: str, words: Collection[str]) -> Guard:
 
 def treatment_consent(referral: Referral, *, verbal: bool = False) -> Guard:
     """T2 takes a verbal consent, T12 a signed one."""
-    enough = {"treatment", "treatment_verbal"} if verbal else {"treatment"}
+    given = referral.consent("treatment", *(("treatment_verbal",) if verbal else ()))
+    unsigned = sorted({s for c in referral.consents if c.kind == "treatment" for s in c.missing})
     return Guard(
         "treatment_consent",
-        any(c.kind in enough for c in referral.consents),
+        given is not None,
         "no treatment consent is on file" if verbal else "no signed treatment consent is on file",
+        {"signature_missing": unsigned} if unsigned else {},
     )
 
 
@@ -96,35 +98,30 @@ def assessment_current(referral: Referral, today: date, rules: IntakeRules) -> G
     )
 
 
-def dimensions_complete(rated: Sequence[Rating], level: LevelOfCare) -> Guard:
-    """Edition 3 rates six dimensions; edition 4 leaves the sixth unrated."""
-    wanted = list(range(1, 6 if level.edition == "4" else 7))
+def dimensions_complete(rated: Sequence[Rating], level: LevelOfCare, rules: IntakeRules) -> Guard:
+    """Each edition says which dimensions are rated; edition 4 leaves the sixth unrated."""
+    wanted = list(rules.dimensions.get(level.edition, ()))
+    missing = [n for n in wanted if n not in {r.dimension for r in rated}]
     return Guard(
         "dimensions_complete",
         sorted(r.dimension for r in rated) == wanted,
-        f"each dimension from 1 to {wanted[-1]} must be rated once",
+        f"each of the {len(wanted)} dimensions of edition {level.edition} must be rated once",
+        {"missing": missing},
     )
 
 
-def detox_trigger(referral: Referral, trigger: str, rules: IntakeRules) -> Guard:
-    """T3: a score opens the gate only where it was measured and is high enough."""
-    gate = {"ciwa": rules.ciwa_detox, "cows": rules.cows_detox}.get(trigger)
-    score = referral.screening.total(trigger) if referral.screening else None
+def alerts_in_hand(referral: Referral) -> Guard:
+    """T6: nobody sits down to an assessment while a high alert waits for somebody to look."""
+    waiting = [a.id for a in referral.alerts if a.severity is Risk.HIGH and a.acknowledged_at is None]
     return Guard(
-        "detox_gate",
-        gate is None or (score is not None and score >= gate),
-        f"the {trigger.upper()} score of the valid screening does not reach {gate}",
+        "alerts_in_hand", not waiting, "nobody acknowledged a high safety alert yet", {"alerts": waiting}
     )
 
 
-def not_in_detox(referral: Referral) -> Guard:
-    """A second detox may follow one that ended uncleared, not one that still runs."""
-    running = (
-        referral.stage is Stage.DETOX_REFERRED
-        and referral.detox is not None
-        and referral.detox.returned_at is None
-    )
-    return Guard("detox_not_running", not running, "a detox is already under way")
+def no_high_alert(referral: Referral) -> Guard:
+    """T8, T9, T12: the ordinary flow stops until a high alert is resolved."""
+    standing = [a.id for a in referral.alerts if a.severity is Risk.HIGH]
+    return Guard("no_high_alert", not standing, "a high safety alert is open", {"alerts": standing})
 
 
 def level_rank(level: LevelOfCare) -> tuple[int, ...]:
@@ -150,7 +147,7 @@ def level_served(referral: Referral, rules: IntakeRules) -> Guard:
 def can_live_at_home(referral: Referral) -> Guard:
     """T7: an outpatient program needs a safe home and a night without supervision."""
     screening = referral.screening
-    fits = screening is None or (screening.home_safe and not screening.needs_24h_supervision)
+    fits = screening is None or screening.can_live_at_home
     return Guard(
         "can_live_at_home",
         fits,
@@ -172,39 +169,39 @@ def minutes_in_band(level: LevelOfCare | None, minutes: int, band_of: AgeBand, r
     return Guard("minutes_in_band", band is not None and band.holds(minutes), sentence)
 
 
-def coverage_decided(referral: Referral) -> Guard:
-    """T12: active coverage, or the patient pays."""
+def coverage_decided(referral: Referral, today: date) -> Guard:
+    """T12: coverage that is active today, or the patient pays, or payment is waived."""
     cover = referral.coverage
-    decided = cover is not None and (cover.status == "active" or cover.plan_kind in _PAID_BY_PATIENT)
+    decided = cover is not None and (
+        cover.plan_kind in _PAID_BY_PATIENT
+        or cover.status == "waived"
+        or (cover.status == "active" and cover.holds_on(today))
+    )
     return Guard("coverage_decided", decided, "no active coverage and no other way of payment is recorded")
 
 
 def authorization_approved(referral: Referral, today: date) -> Guard:
     """T12: where the payer asks for it, an approved authorization of this level that covers today."""
     needed = referral.coverage is not None and referral.coverage.auth_required
-    given, made = referral.authorization, referral.assessment
-    approved = (
-        given is not None
-        and made is not None
-        and given.status == "approved"
-        and given.units_approved > 0
-        and given.level.code == made.level.code
-        and given.valid_from <= today <= given.valid_to
-    )
+    made = referral.assessment
+    given = referral.authorization(made.level, today) if made else None
     return Guard(
         "authorization_approved",
-        not needed or approved,
+        not needed or (given is not None and given.units_left > 0),
         "the payer asks for an authorization and none approved for this level covers today",
+        {"recorded": [a.status for a in referral.authorizations]} if needed else {},
     )
 
 
-def certified(referral: Referral, certified_by: str | None) -> Guard:
-    """T12: Medicare pays only what a physician certified."""
-    medicare = referral.coverage is not None and referral.coverage.plan_kind is PlanKind.MEDICARE
+def certified(referral: Referral, today: date, required: bool) -> Guard:
+    """T12: some payers pay only what a physician certified, and for a time only."""
+    certificate = referral.certificate
+    current = certificate is not None and certificate.certified_on <= today <= certificate.next_due_on
     return Guard(
         "physician_certification",
-        bool(certified_by) or not medicare,
-        "Medicare needs a physician's certification",
+        current or not required,
+        "the payer needs a physician's certification that is current",
+        {"next_due_on": str(certificate.next_due_on)} if certificate else {},
     )
 
 
@@ -212,55 +209,3 @@ def seat_held(referral: Referral, at: datetime) -> Guard:
     """T9, T12: at the instant a hold names it is over."""
     held = referral.hold is not None and at < referral.hold.expires_at
     return Guard("seat_held", held, "no seat is held for this person")
-
-
-def may_decline(
-    referral: Referral, reason: DeclineReason, today: date, at: datetime, rules: IntakeRules
-) -> list[Guard]:
-    """What a reason must rest on."""
-    if reason is DeclineReason.NEEDS_HIGHER_LEVEL:
-        return [_higher_level_grounds(referral, rules)]
-    if reason is DeclineReason.UNREACHABLE and referral.stage is Stage.DETOX_REFERRED:
-        return [_lost_after_detox(referral, today, rules)]
-    if reason is DeclineReason.UNREACHABLE and referral.stage is Stage.WAITLISTED:
-        return [_waited_out(referral, at, rules)]
-    return []
-
-
-def _higher_level_grounds(referral: Referral, rules: IntakeRules) -> Guard:
-    """T7: the facts, not an impression, say that outpatient treatment is too little."""
-    made, screening = referral.assessment, referral.screening
-    grounds = (made is not None and above_served(made.level, rules)) or (
-        screening is not None
-        and (
-            screening.needs_24h_supervision
-            or not screening.home_safe
-            or Risk.HIGH in (screening.suicide_risk, screening.withdrawal_risk)
-        )
-    )
-    return Guard(
-        "higher_level_grounds", grounds, "neither screening nor assessment shows a need for a higher level"
-    )
-
-
-def _lost_after_detox(referral: Referral, today: date, rules: IntakeRules) -> Guard:
-    """T5: who left early gets `contact_days` to be found."""
-    detox = referral.detox
-    lost = (
-        detox is not None
-        and detox.outcome == "left_early"
-        and detox.returned_at is not None
-        and age_in_days(detox.returned_at, today, referral.tz) >= rules.contact_days
-    )
-    return Guard(
-        "contact_days_over",
-        lost,
-        f"only who left detox early and was not reached for {rules.contact_days} days counts as unreachable",
-    )
-
-
-def _waited_out(referral: Referral, at: datetime, rules: IntakeRules) -> Guard:
-    """T11: a waiting person is given up only by the rules of the list."""
-    entry = referral.entry
-    over = entry is not None and (at >= entry.expires_at or entry.misses >= rules.max_missed_offers)
-    return Guard("wait_over", over, "the person's time on the waiting list is not over")

@@ -42,6 +42,7 @@ _TABLE = tomllib.loads(Path(__file__).with_name("indications.toml").read_text(en
 _BY_SNOMED: dict[str, tuple[str, ...]] = {
     code: tuple(row["classes"]) for row in _TABLE["snomed"] for code in row["codes"]
 }
+_OPIOID = re.compile(_TABLE["opioid"]["icd10"], re.ASCII)
 _BY_ICD10 = [(re.compile(row["match"], re.ASCII), tuple(row["classes"])) for row in _TABLE["icd10"]]
 
 
@@ -52,6 +53,11 @@ def classes_of(system: str, code: str) -> tuple[str, ...]:
     if system in ICD10:
         return _icd10(code.replace(".", "").upper())
     return ()
+
+
+def is_opioid(system: str, code: str) -> bool:
+    """Whether a coded diagnosis tells of opioid use."""
+    return system in ICD10 and _OPIOID.match(code.replace(".", "").upper()) is not None
 
 
 def _icd10(code: str) -> tuple[str, ...]:

@@ -3,10 +3,10 @@
 import hashlib
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
-from contracts.rulebook import IntakeRules
+from contracts.rulebook import IntakeRules, MatchingRules
 from contracts.vocabulary import AgeBand
 
 
@@ -36,9 +36,22 @@ def local_date(at: datetime, tz: str) -> date:
     return at.astimezone(ZoneInfo(tz)).date()
 
 
+def midnight(day: date, tz: str) -> datetime:
+    """The instant at which a day begins at a site, in UTC."""
+    return datetime.combine(day, time(), tzinfo=ZoneInfo(tz)).astimezone(UTC)
+
+
 def age_on(born: date, today: date) -> int:
     """Completed years; negative before birth."""
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def birthday(born: date, years: int) -> date:
+    """The day on which somebody has lived so many years; a leap day is kept on March 1."""
+    try:
+        return born.replace(year=born.year + years)
+    except ValueError:
+        return date(born.year + years, 3, 1)
 
 
 def age_band(born: date, today: date, rules: IntakeRules) -> AgeBand:
@@ -51,7 +64,7 @@ def person_keys(person: Person) -> tuple[str, ...]:
 
     Sorted, so that two who claim the same keys claim them in the same order.
     """
-    keys = {_digest("id", _fold(i.system), _plain(i.value)) for i in person.identifiers if _tells_apart(i)}
+    keys = _identifier_keys(person)
     phone = _digits(person.phone or "")
     if phone:
         keys.add(_digest("name", *_name_and_birth(person), phone))
@@ -61,6 +74,24 @@ def person_keys(person: Person) -> tuple[str, ...]:
 def likeness(person: Person) -> str:
     """The key of name and birth date alone: enough to make somebody look, never enough to link."""
     return _digest("like", *_name_and_birth(person))
+
+
+def likeness_score(one: Person, other: Person, rules: MatchingRules) -> int:
+    """How likely two are the same person, in points out of 1000: the strongest agreement counts."""
+    same_name = _name_and_birth(one) == _name_and_birth(other)
+    phone = _digits(one.phone or "")
+    same_phone = bool(phone) and phone == _digits(other.phone or "")
+    found = {
+        rules.identifier: bool(_identifier_keys(one) & _identifier_keys(other)),
+        rules.name_birth_phone: same_name and same_phone,
+        rules.name_birth: same_name,
+        rules.birth_phone: one.birth_date == other.birth_date and same_phone,
+    }
+    return max((points for points, holds in found.items() if holds), default=0)
+
+
+def _identifier_keys(person: Person) -> set[str]:
+    return {_digest("id", _fold(i.system), _plain(i.value)) for i in person.identifiers if _tells_apart(i)}
 
 
 def _name_and_birth(person: Person) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from services.notify.domain.templates import TEMPLATES, Audience
 
 SEND = "send"
 DECEASED = "deceased"
+CLINICIAN = "clinician"
 
 
 def tell_patient(
@@ -31,27 +32,37 @@ def tell_patient(
         template_id=template_id,
         recipient=person.patient_id,
         words=words,
-        due_at=when_open(moment.at, person.tz, moment.rules.quiet_hours),
+        # While nothing may reach the person it is queued as withdrawn: what was kept back is said at once.
+        due_at=moment.at if person.hushed else when_open(moment.at, person.tz, moment.rules.quiet_hours),
         topic=topic,
         useful_until=useful_until,
+        withdrawn=person.hushed,
     )
     return [fact for m in older for fact in withdraw(m, "superseded", moment)] + _queue(message)
 
 
 def tell_staff(
-    person: Person, moment: Moment, template_id: str, key: str, words: dict[str, str], *, always: bool = False
+    person: Person,
+    moment: Moment,
+    template_id: str,
+    key: str,
+    words: dict[str, str],
+    *,
+    role: str = "",
+    always: bool = False,
 ) -> list[Fact]:
     """Queue a task for staff, at any hour; `always` means after a discharge too, yet not after a death."""
     if key in person.told or person.ended == DECEASED or (person.ended and not always):
         return []
-    role = TEMPLATES[template_id].role
+    told = role or TEMPLATES[template_id].role
     message = Message(
         message_id=moment.new_id(key),
         key=key,
         template_id=template_id,
-        recipient=person.clinician_id if role == "clinician" and person.clinician_id else role,
+        recipient=person.clinician_id if told == CLINICIAN and person.clinician_id else told,
         words=words,
         due_at=moment.at,
+        role=role,
     )
     return _queue(message)
 
@@ -76,6 +87,11 @@ def withdraw_all(person: Person, why: str, moment: Moment) -> list[Fact]:
 def is_for_patient(message: Message) -> bool:
     """Whether consent and quiet hours bind a message."""
     return TEMPLATES[message.template_id].audience is Audience.PATIENT
+
+
+def role_of(message: Message) -> str:
+    """Who reads a message."""
+    return message.role or TEMPLATES[message.template_id].role
 
 
 def _queue(message: Message) -> list[Fact]:

@@ -1,20 +1,24 @@
 """What notify makes of each event that it hears: `reaction(person, event, moment) -> facts`."""
 
 from contracts.decisions import Moment
-from contracts.event import PatientEvent
 from contracts.intake import (
+    AuthorizationRunningLow,
+    ConsentExpired,
     ConsentGranted,
+    ConsentRevoked,
     PatientAdmitted,
-    PatientScreened,
     ReferralDeclined,
+    ReferralLinked,
     ReferralReceived,
+    WaitlistOfferAccepted,
+    WaitlistOfferDeclined,
+    WaitlistOfferExpired,
     WaitlistOfferMade,
 )
 from contracts.progress import (
     CheckInDue,
     ExtensionRequested,
     PatientDischarged,
-    SafetyAlertRaised,
     StepDownRecommended,
     StepUpRecommended,
 )
@@ -25,9 +29,11 @@ from contracts.scheduling import (
     WeeklyScheduleAgreed,
     WeeklyScheduleChanged,
 )
-from contracts.vocabulary import DischargeReason, MissKind, Risk
+from contracts.vocabulary import DeclineReason, DischargeReason, MissKind
 from services.notify.domain.hours import say_day, say_instant, say_week
 from services.notify.domain.person import (
+    NO_CONSENT,
+    REVOKED,
     ChannelsChosen,
     ClinicianNamed,
     Fact,
@@ -35,75 +41,99 @@ from services.notify.domain.person import (
     PersonLeft,
     PersonMet,
     evolve,
+    fold,
 )
-from services.notify.domain.queueing import DECEASED, tell_patient, tell_staff, withdraw, withdraw_all
+from services.notify.domain.queueing import (
+    CLINICIAN,
+    DECEASED,
+    tell_patient,
+    tell_staff,
+    withdraw,
+    withdraw_all,
+)
+from services.notify.domain.safety import alert_open
 
 CONTACT = "contact_preferences"
 _WEEK = "week"
 
 
-def _meet(event: PatientEvent, tz: str) -> PersonMet:
-    return PersonMet(event.episode_id, event.network_id, event.site_id, event.patient_id, event.part2, tz)
-
-
 def referral_received(person: Person | None, event: ReferralReceived, moment: Moment) -> list[Fact]:
     """Somebody must make the first contact."""
-    met = _meet(event, event.tz)
+    met = PersonMet.by(event, event.tz)
     known = evolve(person, met)
     return [met, *tell_staff(known, moment, "new_referral", "referral", {"urgency": event.urgency})]
 
 
+def referral_linked(person: Person, event: ReferralLinked, moment: Moment) -> list[Fact]:
+    """Whoever looks after the person hears that somebody else sent them too."""
+    words = {"source": event.source.value, "urgency": event.urgency.value}
+    role = CLINICIAN if person.clinician_id else ""
+    return tell_staff(person, moment, "referral_linked", f"linked:{event.receipt_id}", words, role=role)
+
+
 def consent_granted(person: Person, event: ConsentGranted, _moment: Moment) -> list[Fact]:
     """Remember how the person wants to be contacted; an empty list takes the consent back."""
-    if event.kind != CONTACT or event.channels == person.channels:
+    if event.kind != CONTACT or (event.channels, event.consent_id) == (person.channels, person.consent_id):
         return []
-    return [ChannelsChosen(event.channels)]
+    return [ChannelsChosen(event.channels, event.consent_id)]
 
 
-def patient_screened(person: Person | None, event: PatientScreened, moment: Moment) -> list[Fact]:
-    """A high suicide risk reaches a clinician at once."""
-    if event.suicide_risk is not Risk.HIGH:
+def consent_revoked(person: Person, event: ConsentRevoked, moment: Moment) -> list[Fact]:
+    """From this instant nothing reaches a person who took it back, not even what waits already."""
+    return _lose_channels(person, event, REVOKED, moment)
+
+
+def consent_expired(person: Person, event: ConsentExpired, moment: Moment) -> list[Fact]:
+    """A consent that is over carries nothing any more, not even what waits already."""
+    return _lose_channels(person, event, NO_CONSENT, moment)
+
+
+def _lose_channels(
+    person: Person, event: ConsentRevoked | ConsentExpired, why: str, moment: Moment
+) -> list[Fact]:
+    # A newer consent may stand beside the one that ended; channels known from before have no id.
+    other = person.consent_id not in ("", event.consent_id)
+    if event.kind != CONTACT or other or not person.channels:
         return []
-    met: list[Fact] = []
-    if person is None:
-        first = _meet(event, "UTC")
-        met, person = [first], evolve(None, first)
-    return met + tell_staff(
-        person, moment, "suicide_risk", f"screening:{event.screening_id}", {}, always=True
-    )
-
-
-def safety_alert_raised(person: Person | None, event: SafetyAlertRaised, moment: Moment) -> list[Fact]:
-    """A safety alert reaches a clinician at once, whatever the hour; a higher severity tells again."""
-    met: list[Fact] = []
-    if person is None:
-        first = _meet(event, "UTC")
-        met, person = [first], evolve(None, first)
-    words = {"severity": event.severity.value, "until": say_instant(event.due_ack_at, person.tz)}
-    key = f"alert:{event.alert_id}:{event.severity}"
-    return met + tell_staff(person, moment, "safety_alert", key, words, always=True)
+    return [ChannelsChosen(()), *withdraw_all(person, why, moment)]
 
 
 def waitlist_offer_made(person: Person, event: WaitlistOfferMade, moment: Moment) -> list[Fact]:
     """The person hears of the offer while it stands, and admissions calls."""
     words = {"until": say_instant(event.offer_expires_at, person.tz)}
+    needs = {"needs": ", ".join(f"new {need.replace('_', ' ')}" for need in event.needs)}
+    task = "offer_open_renew" if event.needs else "offer_open"
     key = f"offer:{event.seat_hold_id}"
     return [
         *tell_patient(
             person, moment, "time_offered", key, words, topic="offer", useful_until=event.offer_expires_at
         ),
-        *tell_staff(person, moment, "offer_open", f"{key}:staff", words),
+        *tell_staff(person, moment, task, f"{key}:staff", words | needs),
     ]
+
+
+def waitlist_offer_over(
+    person: Person,
+    event: WaitlistOfferAccepted | WaitlistOfferDeclined | WaitlistOfferExpired,
+    moment: Moment,
+) -> list[Fact]:
+    """An offer that was answered, or is over, is no news any more."""
+    return _withdraw_offers(person, moment)
+
+
+def _withdraw_offers(person: Person, moment: Moment) -> list[Fact]:
+    waiting = [m for m in person.queued.values() if m.topic == "offer"]
+    return [fact for m in waiting for fact in withdraw(m, "superseded", moment)]
 
 
 def patient_admitted(person: Person, event: PatientAdmitted, moment: Moment) -> list[Fact]:
-    """The weekly calendar must be agreed on; an offer that still waits to be told is no news."""
+    """The weekly calendar must be agreed on; alerts stay open, and an offer that still waits is no news."""
     words = {"date": say_day(event.admitted_on)}
-    named = ClinicianNamed(event.primary_clinician_id, event.tz)
-    moot = [
-        f for m in person.queued.values() if m.topic == "offer" for f in withdraw(m, "superseded", moment)
-    ]
-    return [named, *moot, *tell_staff(person, moment, "agree_week", f"admitted:{event.seat_hold_id}", words)]
+    facts: list[Fact] = [ClinicianNamed(event.primary_clinician_id, event.tz)]
+    for alert in event.open_alerts:
+        facts += alert_open(fold(person, facts), alert.alert_id, alert.severity, moment)
+    facts += _withdraw_offers(fold(person, facts), moment)
+    return facts + tell_staff(person, moment, "agree_week", f"admitted:{event.seat_hold_id}", words)
 
 
 def week_agreed(person: Person, event: WeeklyScheduleAgreed, moment: Moment) -> list[Fact]:
@@ -186,9 +216,29 @@ def check_in_due(person: Person, event: CheckInDue, moment: Moment) -> list[Fact
     return tell_staff(person, moment, "check_in_due", f"check_in:{event.check_in}:{event.due_on}", words)
 
 
-def referral_declined(person: Person, _event: ReferralDeclined, moment: Moment) -> list[Fact]:
-    """Nothing more goes to a person whose referral ended."""
-    return [] if person.ended else [PersonLeft("declined"), *withdraw_all(person, "declined", moment)]
+def authorization_running_low(person: Person, event: AuthorizationRunningLow, moment: Moment) -> list[Fact]:
+    """Somebody asks the payer for more in time, or at the latest now."""
+    template_id = "authorization_ended" if event.ended else "authorization_low"
+    words = {
+        "units": str(event.units_left),
+        "kind": event.unit_kind,
+        "days": str(event.days_left),
+        "date": say_day(event.last_covered_on),
+    }
+    key = f"{template_id}:{event.authorization_id}:{event.last_covered_on}"
+    return tell_staff(person, moment, template_id, key, words)
+
+
+_PARTED = (DeclineReason.UNREACHABLE, DeclineReason.PATIENT_DECLINED)
+"""Ends in which nobody speaks to the person any more; in the others staff say how it goes on."""
+
+
+def referral_declined(person: Person, event: ReferralDeclined, moment: Moment) -> list[Fact]:
+    """One closing message to whom nobody speaks any more, then nothing."""
+    if person.ended:
+        return []
+    closing = tell_patient(person, moment, "goodbye", "goodbye", {}) if event.reason in _PARTED else []
+    return [*withdraw_all(person, "declined", moment), *closing, PersonLeft("declined")]
 
 
 def patient_discharged(person: Person, event: PatientDischarged, moment: Moment) -> list[Fact]:

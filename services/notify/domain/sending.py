@@ -8,9 +8,9 @@ from contracts.notify import NotificationSent, NotificationSuppressed
 from contracts.rulebook import QuietHours
 from contracts.vocabulary import Actor
 from services.notify.domain.hours import when_open
-from services.notify.domain.person import Fact, Message, MessagePostponed, Person
-from services.notify.domain.queueing import SEND, is_for_patient
-from services.notify.domain.templates import TEMPLATES, text_of
+from services.notify.domain.person import NO_CONSENT, Fact, Message, MessagePostponed, Person
+from services.notify.domain.queueing import SEND, is_for_patient, role_of
+from services.notify.domain.templates import text_of
 
 TASKS = "tasks"
 """The channel of staff: their worklist."""
@@ -67,7 +67,7 @@ def judge(person: Person, message: Message, now: datetime, quiet: QuietHours) ->
         return Suppress("too_late")
     if is_for_patient(message):
         if not person.channels:
-            return Suppress("no_consent")
+            return Suppress(NO_CONSENT)
         morning = when_open(now, person.tz, quiet)
         if morning > now:
             return Postpone(morning)
@@ -78,7 +78,7 @@ def judge(person: Person, message: Message, now: datetime, quiet: QuietHours) ->
         episode_id=person.id,
         channel=channel_of(person, message),
         recipient=message.recipient,
-        recipient_role=TEMPLATES[message.template_id].role,
+        recipient_role=role_of(message),
         template_id=message.template_id,
         text=text_of(message.template_id, message.words),
     )
@@ -116,7 +116,7 @@ def suppressed(person: Person, message: Message, reason: str, actor: Actor) -> l
             message_id=message.message_id,
             template_id=message.template_id,
             channel=channel_of(person, message),
-            recipient_role=TEMPLATES[message.template_id].role,
+            recipient_role=role_of(message),
             reason=reason,
         )
     ]

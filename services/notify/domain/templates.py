@@ -57,11 +57,20 @@ _ALL = (
     _patient("time_offered", "A time has become free for you. Please call us by {until} if you want it."),
     _patient("goodbye", "Thank you. This is our last message to you. You can call us at any time."),
     _staff("new_referral", "admissions", "New referral ({urgency}). Make the first contact."),
-    _staff("suicide_risk", "clinician", "Screening found a high suicide risk. See this person now."),
+    _staff(
+        "referral_linked",
+        "admissions",
+        "Another referral ({source}, {urgency}) of a person already looked after came in. Look at both.",
+    ),
     _staff(
         "offer_open",
         "admissions",
         "A freed place is offered until {until}. Call the person and record the answer.",
+    ),
+    _staff(
+        "offer_open_renew",
+        "admissions",
+        "A freed place is offered until {until}. Needed before it can be taken: {needs}. Call the person.",
     ),
     _staff("agree_week", "scheduler", "Admitted on {date}. Agree on the weekly calendar with the person."),
     _staff(
@@ -80,6 +89,23 @@ _ALL = (
     ),
     _staff("review_extension", "clinician", "An extension to {date} is asked for. Review it."),
     _staff("safety_alert", "clinician", "Safety alert ({severity}). Acknowledge it by {until}."),
+    _staff(
+        "safety_alert_escalated",
+        "director",
+        "Safety alert ({severity}) not acknowledged by {until}, escalation {number}. Take it in hand now.",
+    ),
+    _staff(
+        "authorization_low",
+        "biller",
+        "The authorization has {units} units ({kind}) and {days} days left, last covered day {date}. "
+        "Ask the payer for more.",
+    ),
+    _staff(
+        "authorization_ended",
+        "biller",
+        "The authorization is over: {units} units ({kind}) and {days} days left, last covered day {date}. "
+        "Ask the payer for more.",
+    ),
     _staff("check_in_due", "care_team", "Check-in call {number} is due on {date}."),
 )
 TEMPLATES: dict[str, Template] = {template.id: template for template in _ALL}

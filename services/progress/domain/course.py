@@ -18,6 +18,7 @@ from contracts.vocabulary import ServiceKind
 from services.progress.domain.evolve import evolve
 from services.progress.domain.facts import (
     Admitted,
+    Alert,
     AttendanceNoted,
     AttendanceStruck,
     Contact,
@@ -45,7 +46,7 @@ class LogOutreach:
 
 
 def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) -> Facts:
-    """An admission begins an episode; the extension is thought of in time before its planned end."""
+    """An admission begins an episode and takes over its open alerts; the extension is thought of in time."""
     if state is not None:
         return []
     admitted = Admitted(
@@ -65,6 +66,10 @@ def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) 
         planned_end_on=event.planned_end_on,
         authorized=event.authorization_id is not None,
         baselines={r.instrument: r.total for r in event.baseline if r.total is not None},
+        alerts=tuple(
+            Alert(a.alert_id, a.kind, a.severity, a.due_ack_at, acknowledged=a.acknowledged)
+            for a in event.open_alerts
+        ),
     )
     started = EpisodeStarted(
         **about(evolve(None, admitted), moment.actor),
@@ -74,7 +79,8 @@ def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) 
         tz=event.tz,
     )
     notice = after_days(event.planned_end_on, -moment.rules.progress.extension_notice_days, event.tz)
-    return [admitted, started, Wake(notice, "extension_due")]
+    unheeded = [Wake(a.due_ack_at, f"alert_due:{a.id}") for a in admitted.alerts if not a.acknowledged]
+    return [admitted, started, Wake(notice, "extension_due"), *unheeded]
 
 
 def note_schedule(

@@ -90,6 +90,7 @@ def _begin(fact: Admitted) -> Episode:
         weekly_minutes=fact.weekly_minutes,
         stepped_on=fact.admitted_on,
         baselines=fact.baselines,
+        alerts=fact.alerts,
     )
 
 

@@ -160,6 +160,8 @@ class Admitted:
     planned_end_on: date
     authorized: bool
     baselines: dict[str, int]
+    alerts: tuple[Alert, ...] = ()
+    """The safety alerts that came with the person, open and under the ids they had."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from contracts.vocabulary import GoalCategory
 from services.progress.domain.evolve import KEPT_SITTINGS, KEPT_WEEKS
 from services.progress.domain.facts import Pursuit, Stage
 from services.progress.domain.recommend import review_step_down
+from services.progress.domain.scales import followed, is_followed, scale_of
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, Step, about, at_stage, clinical, running, then
 
@@ -284,11 +285,12 @@ def _not_measurable(problem: str) -> Refused:
 
 
 def _instrument_limit(wanted: WantedGoal, rules: Rulebook) -> str:
-    scale = rules.instruments.get(wanted.instrument or "")
-    if scale is None:
-        return f"the instruments are {', '.join(rules.instruments)}"
-    highest = scale.items * scale.item_max
-    return "" if 0 <= wanted.target <= highest else f"{wanted.instrument} goes from 0 to {highest}"
+    scale = scale_of(wanted.instrument or "", rules)
+    if scale is None or not is_followed(scale) or scale.limits is None:
+        return f"the instruments are {', '.join(followed(rules))}"
+    lowest, highest = scale.limits
+    fits = lowest <= wanted.target <= highest
+    return "" if fits else f"{wanted.instrument} goes from {lowest} to {highest}"
 
 
 def _attendance_limit(wanted: WantedGoal, _rules: Rulebook) -> str:

@@ -9,6 +9,7 @@ from contracts.progress import StepDownRecommended, StepUpRecommended
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import Criterion, LevelOfCare, ProgramKind
 from services.progress.domain.facts import Direction, Kind, Stage, Week
+from services.progress.domain.scales import scale_of
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import (
     Facts,
@@ -241,7 +242,10 @@ def review_deterioration(instrument: str) -> Step:
         scores = state.scores(instrument)[-2:]
         if len(scores) < 2 or not all(r.deteriorated for r in scores):
             return []
-        threshold = moment.rules.instruments[instrument].reliable_change
+        scale = scale_of(instrument, moment.rules)
+        if scale is None or scale.change.reliable is None:
+            return []
+        threshold = scale.change.reliable
         criteria = [
             Criterion(id=f"{instrument}_change_{number}", value=r.change or 0, threshold=threshold, met=True)
             for number, r in enumerate(reversed(scores), start=1)

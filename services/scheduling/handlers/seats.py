@@ -2,6 +2,7 @@
 
 from contracts.decisions import Moment, Unwake, Wake, Woke
 from contracts.intake import (
+    DetoxReferred,
     PatientAdmitted,
     ReferralDeclined,
     SeatRequested,
@@ -97,6 +98,13 @@ async def referral_declined(unit: Unit, key: str, _event: ReferralDeclined, mome
     state = await unit.load(CALENDARS, key)
     if state is not None:
         await let_go(unit, state, "referral_declined", moment)
+
+
+async def referred_to_detox(unit: Unit, key: str, _event: DetoxReferred, moment: Moment) -> None:
+    """Who is in detox cannot take a seat: what was held for them is free, and asked for anew later."""
+    state = await unit.load(CALENDARS, key)
+    if state is not None and not state.running:
+        await let_go(unit, state, "detox", moment)
 
 
 async def admit(unit: Unit, key: str, event: PatientAdmitted, _moment: Moment) -> None:

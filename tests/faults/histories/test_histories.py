@@ -1,4 +1,4 @@
-"""The short set of every change: histories of fixed seeds, those that once failed, and what they covered."""
+"""The set of every CI run: histories of fixed seeds, those that once failed, and what they covered."""
 
 import gc
 
@@ -8,7 +8,7 @@ from deploy.local.processes import Stack
 from tests.faults.histories.run import Regression, run, tell
 from tests.faults.histories.script import Fault
 
-CI_SEEDS = range(60)
+CI_SEEDS = range(100)
 REGRESSIONS = tuple(
     Regression(
         seed,
@@ -22,6 +22,7 @@ REGRESSIONS = tuple(
 
 # A crashed process leaves its sockets as they are; what is collected of it later is no leak of the product.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.long
 async def test_histories_under_faults_lose_and_double_nothing_and_every_fault_struck_everywhere(
     servers: Stack,
 ) -> None:

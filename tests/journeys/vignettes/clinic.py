@@ -1,0 +1,217 @@
+"""A network in which a story happens: people act over HTTP, time passes, and what was said is read back."""
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import httpx
+
+from deploy.local.processes import Stack
+from deploy.local.secrets import SERVICES
+from deploy.local.story import connect
+from deploy.local.timekeeper import Timekeeper
+
+NO_SUICIDE_RISK = [0, 0, None, None, None, 0]
+PACK = (
+    {"kind": "treatment"},
+    {
+        "kind": "part2_tpo",
+        "disclosers": ["this-program"],
+        "recipients": [
+            {"id": "ehr", "kind": "treating_provider"},
+            {"id": "biller", "kind": "billing"},
+            {"id": "payer", "kind": "third_party_payer"},
+        ],
+        "purposes": ["TREAT", "HPAYMT"],
+        "info_categories": ["all"],
+        "expires_event": "none",
+    },
+    {"kind": "contact_preferences", "channels": ["sms", "email"]},
+)
+"""The standard consents of the stories."""
+ASSESSED = {
+    "dimensions": [{"dimension": n, "rating": r} for n, r in enumerate("001122", 1)],
+    "recommended_level": "2.1",
+    "assessor_credential": "LADC",
+    "diagnoses": [{"code": "F10.20", "rank": 1}],
+    "availability": [{"dow": dow, "block": block} for dow in range(1, 6) for block in ("morning", "evening")],
+}
+_PHONES = itertools.count(1000)
+
+
+def edition_4(level: str = "2.1") -> dict[str, Any]:
+    """An assessment in the fourth edition, which rates five dimensions."""
+    return {
+        **ASSESSED,
+        "dimensions": ASSESSED["dimensions"][:5],
+        "recommended_level": {"edition": "4", "code": level},
+    }
+
+
+def form(site: str, source: str = "self", urgency: str = "routine", **person: Any) -> dict[str, Any]:
+    """A plain referral of somebody new, unless the person is given."""
+    who = {"given": "Ann", "family": "Other", "birth_date": "1990-04-05"} | person
+    who.setdefault("phone", f"518 555 {next(_PHONES)}")
+    return {"site_id": site, "source": source, "urgency": urgency, "person": who}
+
+
+def answers(**instruments: Sequence[int | None]) -> list[dict[str, Any]]:
+    """Instruments with their answers, as a screening carries them."""
+    return [{"instrument": name, "answers": list(given)} for name, given in instruments.items()]
+
+
+def screening(
+    instruments: list[dict[str, Any]] | None = None,
+    *,
+    suicide: Sequence[int | None] = NO_SUICIDE_RISK,
+    **more: Any,
+) -> dict[str, Any]:
+    """A whole screening; the suicide screener is part of it."""
+    return {
+        "instruments": [*(instruments or []), {"instrument": "cssrs", "answers": list(suicide)}],
+        "home_safe": True,
+        "needs_24h_supervision": False,
+        "withdrawal_risk": "none",
+    } | more
+
+
+@dataclass
+class Answer:
+    """What a request got."""
+
+    status: int
+    body: dict[str, Any]
+
+    @property
+    def guards(self) -> set[str]:
+        return {f["guard"] for f in self.body.get("facts", {}).get("failed", [])}
+
+    def fact(self, guard: str) -> dict[str, Any]:
+        found: dict[str, Any] = next(f for f in self.body["facts"]["failed"] if f["guard"] == guard)
+        return found
+
+
+@dataclass
+class Clinic:
+    """One network with its sites."""
+
+    stack: Stack
+    keeper: Timekeeper
+    http: httpx.AsyncClient
+    network: str
+    tz: str
+    sites: list[str] = field(default_factory=list)
+    _steps: Any = field(default_factory=lambda: itertools.count(1))
+
+    async def clock(self, local: str) -> datetime:
+        """Let time pass until an instant of the site's wall clock; every wake rings at its own."""
+        at = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(self.tz))
+        await self.keeper.advance(at)
+        await self.keeper.quiet()
+        return at
+
+    async def post(
+        self,
+        path: str,
+        body: Any = None,
+        *,
+        service: str = "intake",
+        role: str = "admissions",
+        sites: Sequence[str] | None = None,
+        fhir: bool = False,
+    ) -> Answer:
+        """Somebody of a role acts; the network comes to rest before the answer is looked at."""
+        token = self.stack.token(role, self.network, self.sites if sites is None else sites)
+        headers = {
+            "authorization": f"Bearer {token}",
+            "idempotency-key": f"{self.network}-{next(self._steps)}",
+        }
+        headers["content-type"] = "application/fhir+json" if fhir else "application/json"
+        content = b"" if body is None else json.dumps(body)
+        got = await self.http.post(f"{self.stack.url(service)}{path}", content=content, headers=headers)
+        await self.keeper.quiet()
+        assert got.status_code < 500, got.text
+        return Answer(got.status_code, got.json())
+
+    async def does(self, path: str, body: Any = None, **how: Any) -> dict[str, Any]:
+        """Something that must be taken."""
+        answer = await self.post(path, body, **how)
+        assert answer.status == 201, answer.body
+        return answer.body
+
+    async def refuses(self, path: str, body: Any = None, **how: Any) -> Answer:
+        """Something that must be refused; nothing may be said or changed by it."""
+        before = await self._journalled()
+        answer = await self.post(path, body, **how)
+        assert 400 <= answer.status < 500, answer.body
+        assert await self._journalled() == before
+        return answer
+
+    async def get(
+        self, path: str, role: str = "admissions", sites: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        token = self.stack.token(role, self.network, self.sites if sites is None else sites)
+        got = await self.http.get(
+            f"{self.stack.url('intake')}{path}", headers={"authorization": f"Bearer {token}"}
+        )
+        assert got.status_code == 200, got.text
+        found: dict[str, Any] = got.json()
+        return found
+
+    async def opens(self, site: str, *, group: dict[str, Any] | None = None, part2: bool = True) -> None:
+        """A site opens, perhaps with a group."""
+        self.sites.append(site)
+        hours = {"opens_local": "08:00", "closes_local": "24:00"}
+        body = {"site_id": site, "tz": self.tz, "part2": part2, **hours}
+        await self.does("/v1/sites", body, service="scheduling", role="operator")
+        if group is not None:
+            more = {"kind": "relapse_prevention", "levels": ["2.1"], "capacity": 12}
+            await self.does(
+                "/v1/groups", {"site_id": site, **more, **group}, service="scheduling", role="operator"
+            )
+
+    async def refers(self, **who: Any) -> str:
+        """A referral comes in; the path to it."""
+        answer = await self.does("/v1/referrals", form(**who))
+        return f"/v1/referrals/{answer['referral_id']}"
+
+    async def signs(self, path: str, *consents: dict[str, Any]) -> None:
+        for consent in consents or PACK:
+            await self.does(f"{path}/consents", consent)
+
+    async def stage(self, path: str) -> str:
+        return str((await self.get(path))["stage"])
+
+    async def said(self, path: str, *names: str) -> list[dict[str, Any]]:
+        """What was said about a person, in the order of the stream, each with its name and its instant."""
+        id = path.rpartition("/")[2]
+        found: list[Any] = []
+        db = await connect(self.stack)
+        try:
+            for service in SERVICES:
+                found += await db.fetch(
+                    f"SELECT type, at, stream_seq, body FROM {service}.outbox WHERE aggregate_id = $1", id
+                )
+        finally:
+            await db.close()
+        found.sort(key=lambda row: row["stream_seq"])
+        told = [
+            {"event": row["type"].split(".")[1], "at": row["at"], **json.loads(row["body"])} for row in found
+        ]
+        return [event for event in told if not names or event["event"] in names]
+
+    async def heard(self, path: str) -> list[str]:
+        """The names of all that was said about a person, in order; messages to staff and patient left out."""
+        names = [event["event"] for event in await self.said(path)]
+        return [name for name in names if not name.startswith("notification_")]
+
+    async def _journalled(self) -> int:
+        db = await connect(self.stack)
+        try:
+            return sum([await db.fetchval(f"SELECT count(*) FROM {s}.journal") for s in SERVICES])
+        finally:
+            await db.close()

@@ -1,0 +1,38 @@
+"""One running network for the stories; each story has a network id of its own."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx
+import pytest_asyncio
+
+from deploy.local.processes import Stack
+from deploy.local.secrets import SERVICES
+from deploy.local.timekeeper import Timekeeper
+from tests.journeys.vignettes.clinic import Clinic
+
+OPEN = Callable[..., Awaitable[Clinic]]
+RULES = Path(__file__).with_name("rules.toml")
+"""What the sites of the stories do differently."""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def story() -> AsyncIterator[OPEN]:
+    """Opens the network of a story; the stories of a module follow one another in time."""
+    stack = Stack.temporary(
+        clock="manual",
+        env={"HANDRAIL_CLOCK_START": "2025-12-01T00:00:00+00:00", "HANDRAIL_RULEBOOK": str(RULES)},
+    )
+    async with stack:
+        urls = {name: stack.url(name) for name in SERVICES}
+        async with (
+            Timekeeper(urls, stack.token("operator")) as keeper,
+            httpx.AsyncClient(timeout=30) as http,
+        ):
+
+            async def opened(network: str, at: str, tz: str = "America/New_York") -> Clinic:
+                clinic = Clinic(stack, keeper, http, network, tz)
+                await clinic.clock(at)
+                return clinic
+
+            yield opened

@@ -1,0 +1,204 @@
+"""Alerts that were open at admission: they come with the person, under the ids they had."""
+
+from datetime import datetime
+from functools import reduce
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from contracts.decisions import Moment, Refused
+from contracts.intake import OpenAlert
+from contracts.progress import (
+    SafetyAlertAcknowledged,
+    SafetyAlertRaised,
+    SafetyAlertResolved,
+    StepDownRecommended,
+)
+from contracts.rulebook import rulebook
+from contracts.vocabulary import AgeBand, DischargeReason, Risk
+from services.progress import domain
+from services.progress.domain.facts import Alert
+from services.progress.domain.recommend import step_down_criteria
+from tests.progress.story import ADMITTED_ON, SYSTEM, Story, local
+from tests.progress.test_properties import ACTIONS, Action
+
+DUE = local(ADMITTED_ON, "12:30")
+
+
+def handed(
+    alert_id: str = "a-1",
+    kind: str = "suicide_risk",
+    due: datetime = DUE,
+    *,
+    acknowledged: bool = False,
+    severity: Risk = Risk.MODERATE,
+) -> OpenAlert:
+    return OpenAlert(
+        alert_id=alert_id, kind=kind, severity=severity, due_ack_at=due, acknowledged=acknowledged
+    )
+
+
+def admitted_with(*alerts: OpenAlert) -> Story:
+    """Admitted on a Tuesday at 08:15 with alerts that somebody raised before."""
+    return Story().admitted(open_alerts=alerts)
+
+
+def in_treatment(*alerts: OpenAlert) -> Story:
+    """Everything but the alerts speaks for a step down, save the one required goal."""
+    story = admitted_with(*alerts)
+    story.agreed()
+    story.on(ADMITTED_ON, "12:00").attended()
+    story.plan()
+    story.week("2026-01-19", 720)
+    story.week("2026-01-26", 720)
+    return story.on("2026-02-03")
+
+
+def test_an_open_alert_becomes_one_of_the_episode_as_it_was() -> None:
+    story = admitted_with(
+        handed(), handed("a-2", "withdrawal", acknowledged=True, severity=Risk.HIGH), handed("a-3", "other")
+    )
+
+    assert story.state.alerts == (
+        Alert("a-1", "suicide_risk", Risk.MODERATE, DUE),
+        Alert("a-2", "withdrawal", Risk.HIGH, DUE, acknowledged=True),
+        Alert("a-3", "other", Risk.MODERATE, DUE),
+    )
+    assert story.said(SafetyAlertRaised) == [], "it was raised before, and is not raised again"
+    assert {what: at for what, at in story.wakes.items() if what.startswith("alert_due")} == {
+        "alert_due:a-1": DUE,
+        "alert_due:a-3": DUE,
+    }
+
+
+def test_nobody_takes_it_in_hand_in_time_and_the_lateness_stays() -> None:
+    story = admitted_with(handed())
+    assert not story.on(ADMITTED_ON, "12:29").state.alerts[0].lapsed
+    assert story.on(ADMITTED_ON, "12:30").state.alerts[0].lapsed
+
+    story.on(ADMITTED_ON, "12:45").do(domain.AcknowledgeAlert("a-1"))
+
+    said = story.last(SafetyAlertAcknowledged)
+    assert (said.alert_id, said.late) == ("a-1", True)
+    assert story.state.alerts[0].due_ack_at == DUE
+
+
+def test_an_alert_that_was_overdue_at_admission_lapses_at_once() -> None:
+    story = admitted_with(handed(due=local(ADMITTED_ON, "07:00"))).on(ADMITTED_ON, "08:15")
+
+    assert story.state.alerts[0].lapsed
+
+
+def test_acknowledged_in_time_it_does_not_lapse_and_resolved_it_is_gone() -> None:
+    story = admitted_with(handed()).on(ADMITTED_ON, "12:00")
+    story.refuses(domain.AcknowledgeAlert("a-1"), "clinical_role", role="biller")
+    story.do(domain.AcknowledgeAlert("a-1"))
+    story.refuses(domain.AcknowledgeAlert("a-1"), "open")
+
+    assert not story.last(SafetyAlertAcknowledged).late
+    assert not story.on(ADMITTED_ON, "13:00").state.alerts[0].lapsed
+    story.do(domain.ResolveAlert("a-1"))
+    assert story.last(SafetyAlertResolved).alert_id == "a-1"
+    assert story.state.alerts == ()
+
+
+def test_what_was_acknowledged_before_admission_is_not_acknowledged_twice() -> None:
+    story = admitted_with(handed(acknowledged=True)).on("2026-01-14")
+
+    assert not story.state.alerts[0].lapsed
+    story.refuses(domain.AcknowledgeAlert("a-1"), "open")
+    story.do(domain.ResolveAlert("a-1"))
+
+
+@pytest.mark.parametrize("acknowledged", [False, True])
+def test_item_nine_joins_the_suicide_alert_that_came_with_the_person(acknowledged: bool) -> None:
+    story = admitted_with(handed(acknowledged=acknowledged))
+    story.phq9(1, 1, 1, 1, 0, 1, 1, 0, 1)
+
+    assert [a.id for a in story.state.alerts] == ["a-1"]
+    assert story.said(SafetyAlertRaised) == []
+
+    story.do(domain.ResolveAlert("a-1"))
+    story.phq9(1, 1, 1, 1, 0, 1, 1, 0, 1)
+    assert len(story.said(SafetyAlertRaised)) == 1, "once it is resolved, a new finding is a new alert"
+
+
+def test_an_alert_of_another_kind_does_not_swallow_item_nine() -> None:
+    story = admitted_with(handed("a-2", "withdrawal"))
+    story.phq9(1, 1, 1, 1, 0, 1, 1, 0, 1)
+
+    assert [a.kind for a in story.state.alerts] == ["withdrawal", "suicide_risk"]
+
+
+def test_a_handed_over_alert_stands_in_the_way_of_a_step_down_until_it_is_resolved() -> None:
+    story = in_treatment(handed(acknowledged=True), handed("a-2", "withdrawal", acknowledged=True))
+    story.attest()
+    now = Moment(story.now, SYSTEM, "looking", rulebook())
+    found = {c.id: (c.value, c.met) for c in step_down_criteria(story.state, now)}
+
+    assert found["open_safety_alerts"] == (2, False)
+    assert story.said(StepDownRecommended) == []
+    story.do(domain.ResolveAlert("a-2"))
+    assert story.said(StepDownRecommended) == []
+    story.do(domain.ResolveAlert("a-1"))
+    assert len(story.said(StepDownRecommended)) == 1
+
+
+def test_the_same_admission_again_hands_nothing_over_twice() -> None:
+    story = admitted_with(handed()).on(ADMITTED_ON, "12:00")
+    story.do(domain.ResolveAlert("a-1"))
+    before = story.state
+
+    story.admitted(open_alerts=(handed(),))
+
+    assert story.state == before
+    assert "alert_due:a-1" not in story.wakes
+
+
+def test_a_discharge_takes_the_wake_back_and_leaves_the_alert_to_whoever_closes_it() -> None:
+    story = admitted_with(handed())
+    story.do(domain.DischargePatient(DischargeReason.DECEASED))
+
+    assert story.wakes == {}
+    story.do(domain.AcknowledgeAlert("a-1"))
+    story.do(domain.ResolveAlert("a-1"))
+    assert story.state.alerts == ()
+
+
+def test_an_admission_of_an_older_version_reads_back_without_alerts() -> None:
+    admission = admitted_with().journal[0]
+    adapter = TypeAdapter(type(admission))
+    old = adapter.dump_python(admission, mode="json")
+    del old["alerts"]
+
+    assert domain.evolve(None, adapter.validate_python(old)) == domain.evolve(None, admission)
+
+
+def acknowledge(story: Story) -> Any:
+    return story.do(domain.AcknowledgeAlert(story.state.alerts[0].id)) if story.state.alerts else None
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.lists(st.sampled_from([handed(), handed("a-2", "withdrawal", acknowledged=True)]), unique=True),
+    st.lists(st.one_of(ACTIONS, st.just(acknowledge)), max_size=25),
+)
+def test_whatever_happens_to_them_the_journal_alone_rebuilds_the_episode(
+    alerts: list[OpenAlert], actions: list[Action]
+) -> None:
+    story = Story(age=AgeBand.ADULT).admitted(open_alerts=tuple(alerts))
+    story.agreed()
+    for act in actions:
+        try:
+            act(story)
+        except Refused:
+            continue
+    read = [TypeAdapter(type(f)).validate_json(TypeAdapter(type(f)).dump_json(f)) for f in story.journal]
+
+    assert reduce(domain.evolve, read, None) == story.state
+    assert sum(a.kind == "suicide_risk" for a in story.state.alerts) <= 1
+    unheeded = {f"alert_due:{a.id}" for a in story.state.alerts if not a.acknowledged and not a.lapsed}
+    assert {what for what in story.wakes if what.startswith("alert_due")} == unheeded
