@@ -117,6 +117,7 @@ class DeclineReason(StrEnum):
     PATIENT_DECLINED = "patient_declined"
     NEEDS_HIGHER_LEVEL = "needs_higher_level"
     NO_COVERAGE = "no_coverage"
+    NO_CAPACITY = "no_capacity"
     OTHER = "other"
 
 

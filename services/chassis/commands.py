@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,14 +118,9 @@ async def _once(
     now = runtime.clock.now()
     unit = Unit(runtime.service, db, now)
     unit.begin(Cause(runtime.moment(now, command_id, who.actor), on, trace))
-    state = await _decide(runtime, unit, who, command, on)
+    state, told = await _decide(runtime, unit, who, command, on)
     await unit.save()
-    answer: dict[str, Any] = {
-        "id": on,
-        "version": max((r.version for (_, i), r in unit.rows.items() if i == on), default=0),
-        "said": [{"id": e.id, "type": e.type} for e in unit.outbox],
-        **(extra(state) if extra is not None and state is not None else {}),
-    }
+    answer = {"id": on, **told} if told is not None else _answer(unit, on, state, extra)
     await db.execute(
         "INSERT INTO idempotency VALUES ($1, $2, $3, $4, $5, $6)",
         caller, request.key, request.digest, 201, json.dumps(answer), clock.wall_now(),
@@ -133,6 +128,15 @@ async def _once(
     if unit.outbox:
         await db.execute("SELECT pg_notify('outbox', '')")
     return answer, unit
+
+
+def _answer(unit: Unit, on: str, state: Any, extra: Callable[[Any], dict[str, Any]] | None) -> dict[str, Any]:
+    return {
+        "id": on,
+        "version": max((r.version for (_, i), r in unit.rows.items() if i == on), default=0),
+        "said": [{"id": e.id, "type": e.type} for e in unit.outbox],
+        **(extra(state) if extra is not None and state is not None else {}),
+    }
 
 
 async def _known(db: Connection, caller: str, request: Request) -> dict[str, Any] | None:
@@ -161,12 +165,15 @@ async def _known(db: Connection, caller: str, request: Request) -> dict[str, Any
     return answer
 
 
-async def _decide(runtime: Runtime, unit: Unit, who: Who, command: Any, on: str) -> Any:
+async def _decide(
+    runtime: Runtime, unit: Unit, who: Who, command: Any, on: str
+) -> tuple[Any, Mapping[str, Any] | None]:
     reaction = runtime.service.takes[type(command)]
+    told = None
     assert unit.cause is not None
     try:
         if reaction.gather is not None:
-            await reaction.gather(unit, on, command, unit.cause.moment)
+            told = await reaction.gather(unit, on, command, unit.cause.moment)
             state = next((r.state for (_, i), r in unit.rows.items() if i == on), None)
         else:
             assert reaction.aggregate is not None
@@ -180,7 +187,7 @@ async def _decide(runtime: Runtime, unit: Unit, who: Who, command: Any, on: str)
     for (_, i), row in unit.rows.items():
         if i == on:
             _same_tenant(who, row.state)
-    return state
+    return state, told
 
 
 def _same_tenant(who: Who, state: Any) -> None:

@@ -17,7 +17,8 @@ Fact: TypeAlias = Any
 """A public event, a private frozen dataclass, a `Wake` or an `Unwake`."""
 
 Decide: TypeAlias = Callable[[Any, Any, Moment], Sequence[Fact]]
-Gather: TypeAlias = Callable[["Unit", str, Any, Moment], Awaitable[None]]
+Gather: TypeAlias = Callable[["Unit", str, Any, Moment], Awaitable[Mapping[str, Any] | None]]
+"""What it returns is the whole answer to a command, beside the id of what it is about."""
 
 
 @dataclass(frozen=True, slots=True)

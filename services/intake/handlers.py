@@ -14,8 +14,10 @@ from services.intake.store import REFERRALS
 TRIES = 3
 
 
-async def receive_referral(unit: Unit, key: str, command: domain.ReceiveReferral, moment: Moment) -> None:
-    """Open a referral, or link it to the way of the same person that is open already.
+async def receive_referral(
+    unit: Unit, key: str, command: domain.ReceiveReferral, moment: Moment
+) -> dict[str, Any]:
+    """Open a referral, or link it to the way of the same person that is open already; says where it went.
 
     The claim on the person decides between two that come at the same time.
     """
@@ -33,27 +35,46 @@ async def receive_referral(unit: Unit, key: str, command: domain.ReceiveReferral
             known = await _known(unit, command, keys)
             facts = domain.receive_referral(site, known, command, moment, key)
             await store.remember_person(unit.db, command.network_id, keys, key)
-            unit.record(REFERRALS, key, facts)
-            return
-        if await _link(unit, key, keys, command, moment):
-            return
+            return _answer(key, command, unit.record(REFERRALS, key, facts))
+        referral = await _link(unit, key, keys, command, moment)
+        if referral is not None:
+            return _answer(key, command, referral)
     raise Refused("in_progress", "The same person is just being referred elsewhere.", hint="Send it again.")
 
 
 async def _link(
     unit: Unit, key: str, keys: Sequence[str], command: domain.ReceiveReferral, moment: Moment
-) -> bool:
-    """Keep the referral beside the open one; False where that closed in the meantime."""
+) -> domain.Referral | None:
+    """Keep the referral beside the open one; None where that closed in the meantime."""
     holder = await store.find_holder(unit.db, command.network_id, keys, key)
     referral = await unit.load(REFERRALS, holder) if holder is not None else None
     if referral is None or referral.closed:
         await store.release_person(unit.db, key)
-        return False
+        return None
     await store.pass_claims(unit.db, key, referral.id)
     await store.remember_person(unit.db, command.network_id, keys, referral.id)
     match = domain.likeness_score(command.person, referral.person, moment.rules.matching)
-    unit.record(REFERRALS, referral.id, domain.link_referral(referral, key, match, command, moment))
-    return True
+    facts = domain.link_referral(referral, key, match, command, moment)
+    linked: domain.Referral = unit.record(REFERRALS, referral.id, facts)
+    return linked
+
+
+def _answer(key: str, command: domain.ReceiveReferral, referral: domain.Referral) -> dict[str, Any]:
+    """The same words whether a way opened or was open; where it went, only for those who may look there."""
+    neutral = {
+        "status": "received",
+        "message": "Thank you. The referral was received, and the admissions team will follow up.",
+    }
+    if not command.may_look or referral.site_id not in command.sites:
+        return neutral
+    return neutral | {
+        "referral_id": referral.id,
+        "episode_id": referral.id,
+        "patient_id": referral.patient_id,
+        "stage": str(referral.stage),
+        "flags": list(referral.flags),
+        "linked": referral.id != key,
+    }
 
 
 async def decline_referral(unit: Unit, key: str, command: domain.DeclineReferral, moment: Moment) -> None:

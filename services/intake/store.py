@@ -52,9 +52,7 @@ _ONE = "SELECT id, version, state FROM referrals WHERE id = $3 AND network_id = 
 
 _RECEIVED = """SELECT id, version, state FROM referrals
   WHERE network_id = $1 AND site_id = ANY($2)
-    AND (id = $3 OR state -> 'sources' @> $4::jsonb
-      OR (state -> 'sources' @> $5::jsonb AND stage NOT IN ('DECLINED', 'DISCHARGED')))
-  ORDER BY id DESC LIMIT 1"""
+    AND (id = $3 OR state -> 'sources' @> $4::jsonb) LIMIT 1"""
 
 _PAGE = """SELECT id, version, state FROM referrals
   WHERE network_id = $1 AND site_id = ANY($2) AND ($4::text IS NULL OR id > $4)
@@ -153,11 +151,10 @@ async def find_referral(db: Connection, who: Who, referral_id: str) -> Row | Non
     return _row(row) if row else None
 
 
-async def find_received(db: Connection, who: Who, receipt_id: str, digest: str | None = None) -> Row | None:
-    """Where a referral with this receipt went, or the same sent before, within the caller's sites."""
+async def find_received(db: Connection, who: Who, receipt_id: str) -> Row | None:
+    """Where a referral with this receipt went, within the caller's sites."""
     source = json.dumps([{"receipt_id": receipt_id}])
-    same = json.dumps([{"digest": digest or receipt_id}])
-    row = await db.fetchrow(_RECEIVED, who.network_id, list(who.sites), receipt_id, source, same)
+    row = await db.fetchrow(_RECEIVED, who.network_id, list(who.sites), receipt_id, source)
     return _row(row) if row else None
 
 

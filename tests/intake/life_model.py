@@ -130,7 +130,8 @@ class Life:
         assert self.level == "2.1", "no program for this level"
         assert self.hold_until is not None, "no seat"
         assert at < self.hold_until, "the seat is gone"
-        assert body["program_id"] in ("adult_sud_day", "iop-adult"), "no program for this person"
+        # Which kind of program is the clinician's word: the seat may have been asked for another.
+        assert body["program_id"] in ("adult_sud_day", "iop-adult", "mh_12w"), "no program for this person"
         cover = self.coverage
         assert cover, "no coverage"
         assert cover["plan_kind"] == "self_pay" or cover["status"] in ("active", "waived"), "no decision"

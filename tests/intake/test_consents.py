@@ -219,6 +219,13 @@ class TestEnding:
         story.discharged()
         assert [c.cause for c in story.said(intake.ConsentExpired)] == ["end_of_treatment"]
 
+    def test_what_nobody_finished_signing_never_began_and_never_ends(self) -> None:
+        story = kai(DISCLOSURE)
+        story.do(domain.decline_referral, declined(DeclineReason.PATIENT_DECLINED))
+        assert story.said(intake.ConsentExpired) == []
+        late = domain.SignConsent(newest(story), "parent_or_guardian")
+        assert story.refused(domain.sign_consent, late) == {"not_closed"}
+
 
 class TestReplacing:
     def test_the_newest_of_a_kind_counts(self) -> None:

@@ -314,30 +314,11 @@ KEYS = st.sampled_from(["coding", "code", "system", "value", "family", "given", 
 JSON = st.recursive(
     LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner), max_leaves=8
 )
-FIELDS = st.sampled_from(
-    [
-        "name",
-        "birthDate",
-        "telecom",
-        "identifier",
-        "communication",
-        "gender",
-        "deceasedBoolean",
-        "id",
-        "code",
-        "status",
-        "clinicalStatus",
-        "verificationStatus",
-        "subject",
-        "onsetDateTime",
-        "resourceType",
-        "insurance",
-        "reasonCode",
-        "priority",
-        "payor",
-        "type",
-    ]
-)
+FIELDS = st.sampled_from([
+    "name", "birthDate", "telecom", "identifier", "communication", "gender", "deceasedBoolean", "id",
+    "code", "status", "clinicalStatus", "verificationStatus", "subject", "onsetDateTime",
+    "resourceType", "insurance", "reasonCode", "priority", "payor", "type",
+])  # fmt: skip
 
 
 @settings(max_examples=300)
@@ -354,6 +335,15 @@ def test_wrong_types_anywhere_are_a_referral_or_a_refusal(
     resources = [patient() | about, condition() | found, {"resourceType": kind} | more]
     entries = [{"fullUrl": entry, "resource": r} for r in resources] + [entry, {"resource": entry}]
     assert outcome(json.dumps({"resourceType": "Bundle", "entry": entries})) in {"accepted", *CODES}
+
+
+@given(st.dictionaries(FIELDS, JSON, max_size=4), st.dictionaries(FIELDS, JSON, max_size=4), JSON)
+def test_a_service_request_of_wrong_types_is_a_referral_or_a_refusal(
+    about: dict[str, Any], ordered: dict[str, Any], contained: Any
+) -> None:
+    sent = order() | ordered
+    for brought in ([patient() | about], [patient(), contained], contained):
+        assert outcome(json.dumps(sent | {"contained": brought})) in {"accepted", *CODES}
 
 
 @given(st.binary(max_size=200))

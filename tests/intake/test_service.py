@@ -236,6 +236,15 @@ def test_the_answer_to_a_referrer_does_not_tell_whether_the_person_is_known(hous
         assert http.get("/v1/queue").status_code == 403
 
 
+def test_the_same_key_gets_the_answer_of_the_first_time_whatever_happened_since(house: Stack) -> None:
+    with client(house) as http:
+        key = {"idempotency-key": "once"}
+        first = http.post("/v1/referrals", json=form("Keyed"), headers=key).json()
+        took(house, f"/v1/referrals/{first['referral_id']}/decline", {"reason": "patient_declined"})
+        again = http.post("/v1/referrals", json=form("Keyed"), headers=key).json()
+    assert again == first
+
+
 def test_a_linked_referral_is_found_by_its_receipt_and_only_in_the_callers_sites(house: Stack) -> None:
     mine = took(house, "/v1/referrals", form("Receipted", OTHER))["referral_id"]
     status, blind = post(house, "/v1/referrals", form("Receipted"), sites=(SITE,))

@@ -24,6 +24,7 @@ from tests.intake.story import (
     Story,
     assessed,
     authorization,
+    level,
     measured,
     offered,
     waiting,
@@ -91,14 +92,28 @@ class TestWaiting:
         assert len(story.said(intake.SeatRequested)) == 3
 
     @pytest.mark.parametrize(
-        "found", [{"suicide_risk": Risk.HIGH}, {"withdrawal_risk": Risk.HIGH}, {"home_safe": True}]
+        ("found", "asks"),
+        [
+            ({"suicide_risk": Risk.HIGH}, False),
+            ({"withdrawal_risk": Risk.HIGH}, False),
+            ({"home_safe": False}, False),
+            ({"home_safe": False, "alternative_housing": True}, True),
+            ({}, True),
+        ],
     )
-    def test_nobody_is_asked_for_while_something_more_urgent_stands(self, found: dict[str, Any]) -> None:
+    def test_nobody_is_asked_for_while_something_more_urgent_stands(
+        self, found: dict[str, Any], asks: bool
+    ) -> None:
         story = waiting().later(days=1)
         story.do(domain.screen_patient, replace(NO_RISKS, **found))
         facts = story.woke(domain.ask_again, "ask_again")
-        assert (intake.SeatRequested in map(type, facts)) is (found == {"home_safe": True})
+        assert (intake.SeatRequested in map(type, facts)) is asks
         assert Wake(story.at + timedelta(days=1), "ask_again") in facts
+
+    def test_nobody_is_asked_for_at_a_level_that_is_not_served(self) -> None:
+        story = waiting().later(days=1)
+        story.do(domain.assess_patient, replace(ASSESSMENT, recommended_level=level("2.5")))
+        assert [type(f) for f in story.woke(domain.ask_again, "ask_again")] == [Wake]
 
     def test_a_high_alert_stops_the_asking_until_it_is_resolved(self) -> None:
         story = waiting().later(days=1)
@@ -124,8 +139,14 @@ class TestWaiting:
         story = waiting().later(days=30, seconds=-1)
         assert story.woke(domain.expire_entry, "entry_expires") == []
         story.later(seconds=1).woke(domain.expire_entry, "entry_expires")
-        assert story.said(intake.ReferralDeclined)[0].reason is DeclineReason.UNREACHABLE
+        assert story.said(intake.ReferralDeclined)[0].reason is DeclineReason.NO_CAPACITY
         assert story.woke(domain.expire_entry, "entry_expires") == []
+
+    def test_who_missed_an_offer_was_out_of_reach_and_not_the_seats(self) -> None:
+        story = offered().later(hours=48)
+        story.woke(domain.expire_offer, "offer_expires")
+        story.later(days=26).woke(domain.expire_entry, "entry_expires")
+        assert story.said(intake.ReferralDeclined)[0].reason is DeclineReason.UNREACHABLE
 
     def test_an_open_offer_outlives_the_wait(self) -> None:
         story = offered()

@@ -36,8 +36,8 @@ class Received(View):
     """
 
     id: str
-    status: str = "received"
-    message: str = "Thank you. The referral was received, and the admissions team will follow up."
+    status: str
+    message: str
     referral_id: str | None = None
     episode_id: str | None = None
     patient_id: str | None = None

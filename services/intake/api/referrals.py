@@ -93,9 +93,7 @@ async def receive_referral(
     command = _from_fhir(call, site_id, source) if kind == FHIR else _from_form(call)
     call.require_site(command.site_id)
     answer = await call.take(command, on=call.new_id())
-    async with call.reading() as db:
-        row = await store.find_received(db, call.who, answer["id"], command.digest)
-    return views.received(answer["id"], row, call.who.role)
+    return models.Received.model_validate(answer)
 
 
 def _from_form(call: Caller) -> domain.ReceiveReferral:
@@ -105,6 +103,7 @@ def _from_form(call: Caller) -> domain.ReceiveReferral:
         network_id=call.who.network_id,
         site_id=form.site_id,
         sites=call.who.sites,
+        may_look=call.who.role in CARE,
         source=form.source,
         urgency=form.urgency,
         person=domain.Person(
@@ -131,6 +130,7 @@ def _from_fhir(call: Caller, site_id: str | None, source: ReferralSource | None)
         network_id=call.who.network_id,
         site_id=site,
         sites=call.who.sites,
+        may_look=call.who.role in CARE,
         source=source or read.source,
         urgency=read.urgency,
         person=read.person,

@@ -15,7 +15,6 @@ from services.intake.api.models import (
     EntryView,
     MatchView,
     NextView,
-    Received,
     ReferralView,
     StoryRow,
 )
@@ -60,22 +59,6 @@ def referral(row: dict[str, Any], role: str, now: datetime, rules: Rulebook) -> 
         fields["alerts"] = tuple(alert(a, now) for a in state.alerts)
         fields["next_action"] = domain.next_action(state, now, rules.at(state.network_id, state.site_id))
     return ReferralView.model_validate(fields)
-
-
-def received(receipt_id: str, row: dict[str, Any] | None, role: str) -> Received:
-    """The neutral answer, and where the referral went for those who may see it."""
-    if row is None or role not in CARE:
-        return Received(id=receipt_id)
-    state: domain.Referral = row["state"]
-    return Received(
-        id=receipt_id,
-        referral_id=state.id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        stage=state.stage,
-        flags=list(state.flags),
-        linked=state.id != receipt_id,
-    )
 
 
 def authorization(state: domain.Referral, given: kept.Authorization, now: datetime) -> AuthorizationView:

@@ -32,6 +32,8 @@ class ReceiveReferral:
     indications: tuple[Indication, ...] = ()
     digest: str = ""
     """Of what was sent, so that the same once more is nothing new."""
+    may_look: bool = False
+    """Whether the caller may see the people of these sites."""
 
 
 @dataclass(frozen=True, slots=True)

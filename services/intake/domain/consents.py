@@ -150,7 +150,7 @@ def end_with_treatment(referral: Referral, moment: Moment) -> list[Any]:
     return [
         fact
         for c in referral.consents
-        if c.expires_event == "end_of_treatment"
+        if c.expires_event == "end_of_treatment" and not c.missing
         for fact in (
             _expired(referral, c, "end_of_treatment", moment), Unwake(f"consent_expires:{c.id}"),
         )

@@ -13,6 +13,7 @@ from services.intake.domain.facts import OwnerNamed
 from services.intake.domain.guards import in_stage
 from services.intake.domain.people import local_date
 from services.intake.domain.state import OPEN, Referral, Stage
+from services.intake.domain.waitlist import PAYER_REASONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +138,11 @@ def _waiting(referral: Referral, at: datetime, rules: Rulebook) -> NextAction:
     entry = referral.entry
     today = local_date(at, referral.tz)
     fresh = guards.assessment_current(referral, today, rules.intake).holds
-    offer = entry.offer if entry else None
+    if entry is None or entry.reason in PAYER_REASONS:
+        return NextAction("follow_up_with_payer", entry.expires_at if entry else None)
+    offer = entry.offer
     if offer is None:
-        return NextAction("wait" if fresh else "renew_assessment")
+        return NextAction("wait" if fresh else "renew_assessment", entry.expires_at)
     if not fresh:
         return NextAction("renew_assessment", offer.expires_at)
     if not guards.suicide_screen_current(referral, today, rules.intake).holds:

@@ -198,6 +198,8 @@ def _ask_while_waiting(referral: Referral, moment: Moment, released_at: datetime
     today = local_date(moment.at, referral.tz)
     ready = (
         guards.assessment_current(referral, today, moment.rules.intake),
+        guards.level_served(referral, moment.rules.intake),
+        guards.can_live_at_home(referral),
         guards.suicide_risk_not_high(referral),
         guards.withdrawal_not_high(referral),
         guards.no_high_alert(referral),

@@ -117,7 +117,9 @@ def expire_entry(referral: Referral, woke: Woke, moment: Moment) -> list[Any]:
         return []
     if entry.offer is not None:
         return []
-    return _give_up(referral, entry, moment, DeclineReason.UNREACHABLE)
+    # Who was never offered a seat was not out of reach: there was none.
+    reason = DeclineReason.UNREACHABLE if entry.misses else DeclineReason.NO_CAPACITY
+    return _give_up(referral, entry, moment, reason)
 
 
 def _missed(referral: Referral, entry: Entry, hold: Hold, moment: Moment, *, declined: bool) -> list[Any]:
