@@ -52,6 +52,7 @@ service = Service(
         "entry_expires": gather(heard(domain.expire_entry)),
         "consent_expires": on(REFERRALS, domain.expire_consent),
         "alert_due": on(REFERRALS, domain.escalate_alert),
+        "authorization_ends": on(REFERRALS, domain.tell_of_authorization),
     },
     says=catalogue.events_of("intake"),
     language=catalogue.all_events(),

@@ -137,7 +137,7 @@ TOTALS = [
     ("cows", "01001000010", 3, "none", ()),
     ("cows", "00000000000", 0, "none", ()),
     # by hand: maxima are 4+4+5+5+4+4+5+4+4+4+5
-    ("cows", "44554454445", 48, "severe", ("medical_review", "detox_gate")),
+    ("cows", "44554454445", 48, "severe", ("medical_review", "medical_emergency", "detox_gate")),
     ("cows", "40000000000", 4, "none", ()),
     ("cows", "00500000000", 5, "mild", ("medical_review",)),
     ("cows", "44022000000", 12, "mild", ("medical_review",)),
@@ -145,7 +145,7 @@ TOTALS = [
     ("cows", "44554200000", 24, "moderate", ("medical_review", "detox_gate")),
     ("cows", "44554000003", 25, "moderately_severe", ("medical_review", "detox_gate")),
     ("cows", "44554454100", 36, "moderately_severe", ("medical_review", "detox_gate")),
-    ("cows", "44554454200", 37, "severe", ("medical_review", "detox_gate")),
+    ("cows", "44554454200", 37, "severe", ("medical_review", "medical_emergency", "detox_gate")),
 ]
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from contracts.intake import Diagnosis, Rating
-from contracts.vocabulary import PlanKind, Risk
+from contracts.vocabulary import PlanKind, ProgramKind, Risk
 from services.intake import domain
 from services.intake.domain import Locus, Stage
 from services.intake.domain.state import Alert, Contact, Hold, Offer
@@ -231,6 +231,8 @@ CASES: tuple[Case, ...] = (
     Case("T9", "seat_held", lambda s: s.change(hold=None)),
     Case("T9", "seat_held", lambda s: of("hold", expires_at=s.at)(s)),
     Case("T9", "assessment_current", of("assessment", at=LONG_AGO)),
+    Case("T9", "level_served", under(max_level_served="1")),
+    Case("T9", "can_live_at_home", found(home_safe=False)),
     Case("T9", "suicide_screen_current", found(at=START - timedelta(days=6))),
     Case("T9", "suicide_risk_not_high", found(suicide_risk=Risk.HIGH)),
     Case("T9", "withdrawal_not_high", found(withdrawal_risk=Risk.HIGH)),
@@ -245,6 +247,7 @@ CASES: tuple[Case, ...] = (
     Case("T12", "program_offered", said={"program_id": "spa"}),
     Case("T12", "program_level", lower_level_and_week, shows={"recommended": "1"}),
     Case("T12", "program_kind", said={"program_id": "mh_12w"}),
+    Case("T12", "program_kind", of("wish", program_kind=ProgramKind.MENTAL_HEALTH)),
     Case("T12", "program_age", said={"program_id": "adolescent_6h"}),
     Case("T12", "level_served", under(max_level_served="1")),
     Case("T12", "screening_current", found(at=LONG_AGO)),

@@ -42,6 +42,7 @@ class Lives(RuleBasedStateMachine):
     """Every sequence is one person of their own in one house."""
 
     house: ClassVar[House]
+    may_end: ClassVar[tuple[str, ...]] = ("ADMITTED", "ASSESSED", "DISCHARGED")
     passes: ClassVar[tuple[timedelta, ...]] = tuple(timedelta(hours=h) for h in (1, 23, 49, 8 * 24))
 
     @initialize(
@@ -268,7 +269,7 @@ class Lives(RuleBasedStateMachine):
         if right:
             self.life.hold_until = None
 
-    @precondition(lambda self: self.life.stage in ("ADMITTED", "ASSESSED", "DISCHARGED"))
+    @precondition(lambda self: self.life.stage in self.may_end)
     @rule()
     def the_episode_is_over(self) -> None:
         was = self.life.stage

@@ -142,7 +142,7 @@ class TestLinking:
             (ReferralSource.PCP, "albany", "first"),
             (ReferralSource.HOSPITAL, "troy", "second"),
         ]
-        assert story.state.urgency is Urgency.ROUTINE
+        assert story.state.urgency is Urgency.URGENT, "urgency only rises"
 
     @pytest.mark.parametrize("digest", ["first", "second"])
     def test_the_same_once_more_is_nothing_new(self, digest: str) -> None:

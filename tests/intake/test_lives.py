@@ -66,6 +66,8 @@ def live_over_http(sequences: int) -> None:
             """The real service; every sequence is a person of their own."""
 
             house = running
+            # What changes nothing is not waited for: said before an admission it might be heard after it.
+            may_end = ("ADMITTED", "DISCHARGED")
             # The clock is one for all who live there: ten thousand sequences must not make a century.
             passes = tuple(timedelta(minutes=m) for m in (0, 0, 1, 15))
 

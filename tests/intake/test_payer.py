@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts import intake
-from contracts.decisions import Unwake
+from contracts.decisions import Unwake, Wake, Woke
 from contracts.event import Event
 from contracts.vocabulary import DeclineReason
 from services.intake import domain
@@ -259,3 +259,37 @@ class TestWaitingForThePayer:
         story = granted(units_approved=1)
         story.day_closed(date(2026, 1, 13))
         assert story.stands() is Stage.ADMITTED
+
+
+class TestDays:
+    """An authorization ends by its days too, also for somebody who stays away."""
+
+    @staticmethod
+    def at(story: Story, local_midnight: datetime) -> list[Any]:
+        id = story.state.authorizations[0].id
+        story.at = local_midnight
+        return story.do(domain.tell_of_authorization, Woke(story.at, f"authorization_ends:{id}"))
+
+    def test_it_is_said_seven_days_before_and_at_the_end(self) -> None:
+        story = referred()
+        recorded = story.do(domain.record_authorization, authorization(valid_to=date(2026, 1, 31)))
+        (wake,) = (f for f in recorded if isinstance(f, Wake))
+        assert wake.at == datetime(2026, 1, 25, 5, tzinfo=UTC), "midnight at the site"
+        assert [f for f in self.at(story, wake.at) if isinstance(f, Wake)] == [
+            Wake(datetime(2026, 2, 1, 5, tzinfo=UTC), wake.what)
+        ]
+        assert self.at(story, datetime(2026, 2, 1, 5, tzinfo=UTC))
+        low, over = story.said(intake.AuthorizationRunningLow)
+        assert (low.days_left, low.ended, low.last_covered_on) == (7, False, date(2026, 1, 31))
+        assert (over.days_left, over.ended) == (0, True)
+
+    def test_what_is_renewed_is_no_news(self) -> None:
+        story = referred()
+        story.do(domain.record_authorization, authorization(valid_to=date(2026, 1, 31)))
+        story.do(domain.record_authorization, authorization(valid_from=date(2026, 2, 1)))
+        self.at(story, datetime(2026, 1, 25, 5, tzinfo=UTC))
+        assert story.said(intake.AuthorizationRunningLow) == []
+
+    def test_a_denial_takes_the_wake_back(self) -> None:
+        story = referred()
+        assert Unwake in {type(f) for f in story.do(domain.record_authorization, PENDED)}

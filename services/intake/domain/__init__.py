@@ -54,6 +54,7 @@ from services.intake.domain.payer import (
     certify,
     count_units,
     record_authorization,
+    tell_of_authorization,
     verify_coverage,
 )
 from services.intake.domain.people import (
@@ -166,5 +167,6 @@ __all__ = [
     "screen_patient",
     "sign_consent",
     "suggest",
+    "tell_of_authorization",
     "verify_coverage",
 ]

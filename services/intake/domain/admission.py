@@ -116,7 +116,8 @@ def _program(referral: Referral, command: AdmitPatient, band_of: AgeBand, rules:
     if program is None:
         offered = sorted(rules.programs)
         return [Guard("program_offered", False, "there is no such program here", {"offered": offered})]
-    both = ProgramKind.CO_OCCURRING
+    wished = {referral.wish.program_kind} if referral.wish else set()
+    kinds = {program.kind, command.program_kind, *wished} - {ProgramKind.CO_OCCURRING}
     return [
         Guard(
             "program_level",
@@ -126,8 +127,8 @@ def _program(referral: Referral, command: AdmitPatient, band_of: AgeBand, rules:
         ),
         Guard(
             "program_kind",
-            both in (program.kind, command.program_kind) or command.program_kind is program.kind,
-            f"the program is for {program.kind}",
+            len(kinds) <= 1,
+            f"the program is for {program.kind}, and so must be the seat that is held",
         ),
         Guard("program_age", band_of is program.age_band, f"the program is for an {program.age_band}"),
     ]

@@ -123,7 +123,7 @@ def log_contact(referral: Referral, command: LogContact, moment: Moment) -> list
     attempted = OutreachAttempted(
         **about(referral, moment),
         channel=command.channel,
-        attempts=len(referral.contacts) + 1,
+        attempts=referral.attempts + 1,
         reached=command.reached,
         attempted_at=moment.at,
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts import intake as said
-from contracts.vocabulary import DeclineReason
+from contracts.vocabulary import DeclineReason, Urgency
 from services.intake.domain import facts as kept
 from services.intake.domain.consents import replaces
 from services.intake.domain.state import (
@@ -62,7 +62,8 @@ def _linked(state: Referral, fact: said.ReferralLinked) -> Referral:
         fact.wished_site_id,
         fact.match_permille,
     )
-    return replace(state, sources=(*state.sources, another))
+    urgency = max(state.urgency, fact.urgency, key=list(Urgency).index)
+    return replace(state, sources=(*state.sources, another), urgency=urgency)
 
 
 def _source_kept(state: Referral, fact: kept.SourceKept) -> Referral:
@@ -166,7 +167,8 @@ def _attempted(state: Referral, fact: said.OutreachAttempted) -> Referral:
     if fact.attempted_at is None:
         return state
     contact = Contact(fact.attempted_at, fact.channel, fact.reached)
-    return replace(state, contacts=(*state.contacts, contact)[-CONTACTS_KEPT:])
+    contacts = (*state.contacts, contact)[-CONTACTS_KEPT:]
+    return replace(state, contacts=contacts, attempts=fact.attempts)
 
 
 def _sent_to_detox(state: Referral, fact: said.DetoxReferred) -> Referral:
@@ -181,7 +183,8 @@ def _sent_to_detox(state: Referral, fact: said.DetoxReferred) -> Referral:
         voided=state.detox.voided if state.detox and state.screening is None else (),
     )
     state = _no_longer_waiting(state, "WITHDRAWN")
-    return _to(state, Stage.DETOX_REFERRED, fact.referred_at, detox=detox, hold=None)
+    wish = state.wish and replace(state.wish, open=False)
+    return _to(state, Stage.DETOX_REFERRED, fact.referred_at, detox=detox, hold=None, wish=wish)
 
 
 def _back_from_detox(state: Referral, fact: said.DetoxCompleted) -> Referral:

@@ -119,7 +119,7 @@ def alerts_in_hand(referral: Referral) -> Guard:
 
 
 def no_high_alert(referral: Referral) -> Guard:
-    """T8, T9, T12: the ordinary flow stops until a high alert is resolved."""
+    """Seats, T9 and T12: the ordinary flow stops until a high alert is resolved."""
     standing = [a.id for a in referral.alerts if a.severity is Risk.HIGH]
     return Guard("no_high_alert", not standing, "a high safety alert is open", {"alerts": standing})
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from contracts.decisions import Guard, Moment, Unwake, require
+from contracts.decisions import Guard, Moment, Unwake, Wake, Woke, require
 from contracts.intake import AuthorizationRecorded, AuthorizationRunningLow, CoverageVerified
 from contracts.scheduling import TreatmentDayClosed
 from contracts.vocabulary import LevelOfCare, PlanKind
 from services.intake.domain import guards
 from services.intake.domain.facts import Certified, UnitsUsed, WaitEnded, about
-from services.intake.domain.people import local_date
+from services.intake.domain.people import local_date, midnight
 from services.intake.domain.state import Authorization, Certificate, Referral, Stage
 from services.intake.domain.waitlist import enter_waitlist
 
@@ -133,6 +133,7 @@ def record_authorization(referral: Referral, command: RecordAuthorization, momen
     pended = command.status in _UNDECIDED
     return [
         recorded,
+        *_watch(referral, recorded, moment),
         *_wait_for_payer(referral, pended, "authorization_pended", moment),
         *_stop_waiting(referral, granted, "authorization_pended", moment),
     ]
@@ -174,6 +175,28 @@ def count_units(referral: Referral, heard: TreatmentDayClosed, moment: Moment) -
     return [UnitsUsed(covering.id, day, units), *_warnings(referral, after, day, moment)]
 
 
+def tell_of_authorization(referral: Referral, woke: Woke, moment: Moment) -> list[Any]:
+    """An authorization ends by its days too, also for somebody who stays away."""
+    id = woke.what.partition(":")[2]
+    found = next((a for a in referral.authorizations if a.id == id), None)
+    if found is None or referral.closed:
+        return []
+    today = local_date(moment.at, referral.tz)
+    over = midnight(found.valid_to + timedelta(days=1), referral.tz)
+    again = [Wake(over, woke.what)] if moment.at < over else []
+    return [*_warnings(referral, found, today - timedelta(days=1), moment), *again]
+
+
+def _watch(referral: Referral, recorded: AuthorizationRecorded, moment: Moment) -> list[Any]:
+    what = f"authorization_ends:{recorded.authorization_id}"
+    if recorded.status not in _GRANTED:
+        return [Unwake(what)]
+    first = recorded.valid_to - timedelta(days=moment.rules.intake.low_days - 1)
+    at = midnight(first, referral.tz)
+    over = midnight(recorded.valid_to + timedelta(days=1), referral.tz)
+    return [Wake(max(at, moment.at), what)] if moment.at < over else []
+
+
 def _units(authorization: Authorization, heard: TreatmentDayClosed) -> int:
     """What a day uses, by the unit of the authorization; a begun hour is an hour."""
     match authorization.unit_kind:
@@ -190,8 +213,10 @@ def _warnings(referral: Referral, left: Authorization, day: date, moment: Moment
     """Said once when it nears its end and once when it is over; care goes on all the same."""
     rules = moment.rules.intake
     units, days = left.units_left, left.days_left(day + timedelta(days=1))
-    ended = units == 0 or days == 0
-    low = units <= rules.low_units or days <= rules.low_days
+    after = left.valid_to + timedelta(days=1)
+    renewed = any(a.covers(left.level, after) and a.units_left for a in referral.authorizations)
+    ended = units == 0 or (days == 0 and not renewed)
+    low = units <= rules.low_units or (days <= rules.low_days and not renewed)
     if not low or (left.told_ended if ended else left.told_low):
         return []
     return [

@@ -301,6 +301,8 @@ class Referral:
     certificate: Certificate | None = None
     alerts: tuple[Alert, ...] = ()
     contacts: tuple[Contact, ...] = ()
+    attempts: int = 0
+    """All attempts to reach the person, also those no longer kept one by one."""
     sources: tuple[Source, ...] = ()
     indications: tuple[Indication, ...] = ()
     owner: str | None = None

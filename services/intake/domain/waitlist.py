@@ -86,6 +86,8 @@ def answer_offer(referral: Referral, command: AnswerOffer, moment: Moment) -> li
         checks += [
             guards.seat_held(referral, moment.at),
             guards.assessment_current(referral, today, rules),
+            guards.level_served(referral, rules),
+            guards.can_live_at_home(referral),
             guards.suicide_screen_current(referral, today, rules),
             guards.suicide_risk_not_high(referral),
             guards.withdrawal_not_high(referral),
