@@ -13,6 +13,7 @@ UV := $(BIN)/uv
 DEMO ?=
 FAULTS ?= --minutes 5
 SEEDS ?= 1 2 3
+SEQUENCES ?= 10000
 
 # A service account often has no home to keep a cache in.
 ifneq ($(shell test -n "$$HOME" -a -w "$$HOME" && echo writable),writable)
@@ -63,6 +64,7 @@ test: setup ## Run every test but the long ones
 
 long: setup ## Run the long tests: whole lives with servers killed, upgraded and flooded, and generated lives of referrals
 	$(BIN)/pytest -q --durations=15 -m long
+	HANDRAIL_SEQUENCES=$(SEQUENCES) $(BIN)/pytest -q tests/intake/test_lives.py
 
 demo: setup ## A network of sites lives through twenty weeks; DEMO="--sites 5 --seed 3" changes the story
 	$(BIN)/handrail demo $(DEMO)
