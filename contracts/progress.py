@@ -118,6 +118,17 @@ class SafetyAlertRaised(PatientEvent):
     due_ack_at: Instant
 
 
+class SafetyAlertEscalated(PatientEvent):
+    """Nobody took an alert in hand in time: more people are told."""
+
+    alert_id: Token
+    kind: Token
+    severity: Risk
+    due_ack_at: Instant
+    escalation: Count
+    to_role: Token
+
+
 class SafetyAlertAcknowledged(PatientEvent):
     """A clinician took a safety alert in hand."""
 

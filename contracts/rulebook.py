@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
@@ -48,7 +48,7 @@ class IntakeRules(_Table):
     offer_ttl_hours: int
     waitlist_ttl_days: int
     max_missed_offers: int
-    ask_again_hours: int
+    ask_again_hours: int = Field(gt=0)
     """How often a waiting person's wish is put to scheduling again."""
     suicide_code_days: int
     """A coded suicidal crisis no older than this makes a referral urgent."""
@@ -61,15 +61,21 @@ class IntakeRules(_Table):
     detox_in_house: bool
     minor_signers: tuple[str, ...]
     """Who must sign for a minor: state law decides."""
-    ack_minutes_high: int
-    escalate_minutes: dict[Risk, int]
+    ack_minutes_high: int = Field(gt=0)
+    escalate_minutes: dict[Risk, Annotated[int, Field(gt=0)]]
     """By severity, how long each escalation waits for an acknowledgement before the next."""
-    escalate_to: tuple[str, ...]
+    escalate_to: tuple[str, ...] = Field(min_length=1)
     """Roles told one after the other while nobody acknowledges; the last one again and again."""
     low_units: int
     low_days: int
     """What of an authorization may remain before somebody is told."""
     cite: str
+
+    @model_validator(mode="after")
+    def _every_alert_escalates(self) -> "IntakeRules":
+        if not {Risk.MODERATE, Risk.HIGH} <= self.escalate_minutes.keys():
+            raise ValueError("escalate_minutes names moderate and high")
+        return self
 
 
 class MatchingRules(_Table):
@@ -306,10 +312,11 @@ def rulebook(path: str | None = None) -> Rulebook:
 
 def _check_every_place(rules: Rulebook) -> None:
     """Whatever may come together is tried at the start, so that no rule can fail for one patient only."""
-    places = {layer.keys[:2] for layer in rules.layers}
+    networks = {layer.network for layer in rules.layers} | {""}
+    sites = {layer.site for layer in rules.layers} | {""}
     programs = {layer.program for layer in rules.layers} | {""}
     payers = {layer.payer for layer in rules.layers} | {""}
-    for (network, site), program, payer in product(places, programs, payers):
+    for network, site, program, payer in product(networks, sites, programs, payers):
         try:
             rules.at(network, site, program, (payer,))
         except ValidationError as error:

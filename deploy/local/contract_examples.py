@@ -323,6 +323,7 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     "progress.goal_reopened.v1": {"reason": "value_worsened", "remaining_required": 1},
     "progress.measure_recorded.v1": {"version": "1"},
     "progress.safety_alert_raised.v1": {"kind": "suicide_risk"},
+    "progress.safety_alert_escalated.v1": {"kind": "suicide_risk"},
     "progress.substance_use_reported.v1": {"source": "self"},
     "progress.step_down_recommended.v1": {
         "kind": "intensity_reduction",

@@ -6,6 +6,7 @@ from typing import Any
 
 from contracts.decisions import Moment, Refused
 from contracts.scheduling import SeatReleased, SeatUnavailable
+from contracts.vocabulary import DeclineReason
 from services.chassis.service import Fact, Gather
 from services.chassis.unit import Unit
 from services.intake import domain, store
@@ -29,39 +30,96 @@ async def receive_referral(
     moment = moment.there(site)
     if await unit.load(REFERRALS, key) is not None:
         raise Refused("already_received", "This referral was received before.")
+    # Judged before anything is looked up: the answer must not depend on who is known.
+    domain.refuse_age(site, command, moment)
     keys = domain.person_keys(command.person)
     for _ in range(TRIES):
-        if await store.claim_person(unit.db, command.network_id, keys, key):
-            known = await _known(unit, command, keys)
-            facts = domain.receive_referral(site, known, command, moment, key)
-            await store.remember_person(unit.db, command.network_id, keys, key)
-            return _answer(key, command, unit.record(REFERRALS, key, facts))
-        referral = await _link(unit, key, keys, command, moment)
-        if referral is not None:
-            return _answer(key, command, referral)
+        shares_a_number = False
+        if not await store.claim_person(unit.db, command.network_id, keys, key):
+            referral = await _holder(unit, key, keys, command)
+            if referral is None:
+                await store.release_person(unit.db, key)
+                continue
+            shares_a_number = domain.contradict(referral.person, command.person)
+            if not shares_a_number:
+                return await _link(unit, key, keys, referral, command, moment)
+        return await _open(unit, site, key, keys, command, moment, shares_a_number)
     raise Refused("in_progress", "The same person is just being referred elsewhere.", hint="Send it again.")
 
 
-async def _link(
-    unit: Unit, key: str, keys: Sequence[str], command: domain.ReceiveReferral, moment: Moment
+async def _holder(
+    unit: Unit, key: str, keys: Sequence[str], command: domain.ReceiveReferral
 ) -> domain.Referral | None:
-    """Keep the referral beside the open one; None where that closed in the meantime."""
-    holder = await store.find_holder(unit.db, command.network_id, keys, key)
-    referral = await unit.load(REFERRALS, holder) if holder is not None else None
-    if referral is None or referral.closed:
+    """The open way of the person; None where it closed in the meantime."""
+    id = await store.find_holder(unit.db, command.network_id, keys, key)
+    referral: domain.Referral | None = await unit.load(REFERRALS, id) if id is not None else None
+    return None if referral is None or referral.closed else referral
+
+
+async def _open(
+    unit: Unit,
+    site: domain.Site,
+    key: str,
+    keys: Sequence[str],
+    command: domain.ReceiveReferral,
+    moment: Moment,
+    shares_a_number: bool,
+) -> dict[str, Any]:
+    earlier = await store.find_earlier(unit.db, command.network_id, keys, command.person.birth_date)
+    gone = next((e["id"] for e in earlier if e["died"]), None)
+    if gone is not None and not command.may_look:
+        # Who may not look learns nothing: it is kept where the death is known.
         await store.release_person(unit.db, key)
-        return None
+        died = await unit.load(REFERRALS, gone)
+        return await _link(unit, key, (), died, command, moment)
+    alike = not earlier and await store.find_alike(
+        unit.db, command.network_id, domain.likeness(command.person)
+    )
+    known = domain.Known(
+        earlier_episodes=tuple(e["id"] for e in earlier),
+        patient_id=earlier[0]["patient_id"] if earlier else None,
+        died=gone is not None,
+        looks_like_somebody=alike or shares_a_number,
+    )
+    facts = domain.receive_referral(site, known, command, moment, key)
+    await store.remember_person(unit.db, command.network_id, keys, key)
+    referral = unit.record(REFERRALS, key, facts)
+    await _pass_alerts(unit, [e["id"] for e in earlier if e["alerted"]], key, moment)
+    return _answer(key, command, referral)
+
+
+async def _pass_alerts(unit: Unit, ids: Sequence[str], key: str, moment: Moment) -> None:
+    """An open alert goes with the person, to wherever their way is open now."""
+    for closed in (await unit.load_many(REFERRALS, ids)).values():
+        referral = await unit.load(REFERRALS, key)
+        unit.record(REFERRALS, key, domain.take_over(referral, closed.alerts, moment))
+        unit.record(REFERRALS, closed.id, domain.pass_on(closed, key))
+
+
+async def _link(
+    unit: Unit,
+    key: str,
+    keys: Sequence[str],
+    referral: domain.Referral,
+    command: domain.ReceiveReferral,
+    moment: Moment,
+) -> dict[str, Any]:
+    """Keep the referral beside the way of the same person."""
     await store.pass_claims(unit.db, key, referral.id)
     await store.remember_person(unit.db, command.network_id, keys, referral.id)
     match = domain.likeness_score(command.person, referral.person, moment.rules.matching)
     facts = domain.link_referral(referral, key, match, command, moment)
-    linked: domain.Referral = unit.record(REFERRALS, referral.id, facts)
-    return linked
+    before = next((s.receipt_id for s in referral.sources if s.digest == command.digest), key)
+    linked = unit.record(REFERRALS, referral.id, facts)
+    return _answer(key if facts else before, command, linked, linked=True)
 
 
-def _answer(key: str, command: domain.ReceiveReferral, referral: domain.Referral) -> dict[str, Any]:
+def _answer(
+    receipt_id: str, command: domain.ReceiveReferral, referral: domain.Referral, *, linked: bool = False
+) -> dict[str, Any]:
     """The same words whether a way opened or was open; where it went, only for those who may look there."""
     neutral = {
+        "id": receipt_id,
         "status": "received",
         "message": "Thank you. The referral was received, and the admissions team will follow up.",
     }
@@ -73,7 +131,7 @@ def _answer(key: str, command: domain.ReceiveReferral, referral: domain.Referral
         "patient_id": referral.patient_id,
         "stage": str(referral.stage),
         "flags": list(referral.flags),
-        "linked": referral.id != key,
+        "linked": linked,
     }
 
 
@@ -83,7 +141,14 @@ async def decline_referral(unit: Unit, key: str, command: domain.DeclineReferral
     other = both.get(command.duplicate_of or "") if command.duplicate_of != key else None
     stays = other is not None and not other.closed and _theirs(other, command)
     decide = asked(lambda r, c, m: domain.decline_referral(r, c, m, same_person=stays))
+    # What is known of the person goes on where the way stays open, before it would be let go here.
+    if command.reason is DeclineReason.DUPLICATE and other is not None and stays:
+        keys = domain.person_keys(both[key].person) if key in both else ()
+        await store.pass_claims(unit.db, key, other.id)
+        await store.remember_person(unit.db, command.network_id, keys, other.id)
     await decide(unit, key, command, moment)
+    if command.reason is DeclineReason.DUPLICATE and other is not None:
+        await _pass_alerts(unit, [key], other.id, moment.there(other))
 
 
 def asked(decide: Callable[[Any, Any, Moment], Sequence[Fact]]) -> Gather:
@@ -140,18 +205,6 @@ def _theirs(referral: domain.Referral | None, command: Any) -> bool:
     )
 
 
-async def _known(unit: Unit, command: domain.ReceiveReferral, keys: Sequence[str]) -> domain.Known:
-    network_id = command.network_id
-    earlier = await store.find_earlier(unit.db, network_id, keys)
-    alike = not earlier and await store.find_alike(unit.db, network_id, domain.likeness(command.person))
-    return domain.Known(
-        earlier_episodes=tuple(e["id"] for e in earlier),
-        patient_id=earlier[0]["patient_id"] if earlier else None,
-        died=any(e["died"] for e in earlier),
-        looks_like_somebody=alike,
-    )
-
-
 async def _settle(unit: Unit, key: str, facts: Sequence[Fact]) -> None:
     referral = unit.record(REFERRALS, key, facts)
     if facts and referral.closed:
@@ -166,7 +219,7 @@ async def _ask_for_next(
     The store may not yet show what this very transaction decided, so the rule has the last word.
     """
     skipped = [passed]
-    while (found := await store.next_waiting(unit.db, network_id, site_id, skipped)) is not None:
+    while (found := await store.next_waiting(unit.db, network_id, site_id, skipped, released_at)) is not None:
         referral = await unit.load(REFERRALS, found)
         facts = domain.ask_for_freed_seat(referral, released_at, moment)
         if facts:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any
 
 from services.chassis.auth import Who
@@ -29,9 +30,11 @@ _REMEMBER = """INSERT INTO known_people (network_id, person_key, referral_id)
   SELECT $1, k, $3 FROM unnest($2::text[]) AS k ON CONFLICT DO NOTHING"""
 
 _EARLIER = """SELECT DISTINCT r.id, r.patient_id, (r.state ->> 'died')::boolean AS died,
+    jsonb_array_length(r.state -> 'alerts') > 0 AS alerted,
     (r.state ->> 'received_at')::timestamptz AS received_at
   FROM known_people k JOIN referrals r ON r.id = k.referral_id
-  WHERE k.network_id = $1 AND k.person_key = ANY($2) AND r.stage IN ('DECLINED', 'DISCHARGED')
+  WHERE k.network_id = $1 AND k.person_key = ANY($2) AND r.born = $3
+    AND r.stage IN ('DECLINED', 'DISCHARGED')
   ORDER BY received_at DESC, r.id DESC LIMIT 20"""
 
 _ALIKE = "SELECT EXISTS (SELECT FROM referrals WHERE network_id = $1 AND likeness = $2)"
@@ -45,6 +48,8 @@ _NEXT = """SELECT id FROM referrals
   WHERE network_id = $1 AND site_id = $2 AND stage = 'WAITLISTED' AND id <> ALL($3)
     AND state -> 'entry' ->> 'offer' IS NULL
     AND state -> 'entry' ->> 'reason' NOT IN ('authorization_pended', 'coverage_pended')
+    AND ((state -> 'wish' ->> 'for_release_at') IS NULL
+      OR (state -> 'wish' ->> 'for_release_at')::timestamptz < $4)
   ORDER BY (state -> 'entry' ->> 'priority')::int, (state -> 'entry' ->> 'queued_at')::timestamptz, id
   LIMIT 1 FOR UPDATE SKIP LOCKED"""
 
@@ -119,9 +124,13 @@ async def pass_claims(db: Connection, referral_id: str, holder: str) -> None:
     await db.execute(_RELINK, referral_id, holder)
 
 
-async def find_earlier(db: Connection, network_id: str, keys: Sequence[str]) -> list[Row]:
-    """The closed ways of a person, newest first: id, patient_id, and whether they died."""
-    return [dict(row) for row in await db.fetch(_EARLIER, network_id, list(keys))]
+async def find_earlier(db: Connection, network_id: str, keys: Sequence[str], born: date) -> list[Row]:
+    """The closed ways of a person, newest first: id, patient_id, whether they died, and have an alert.
+
+    A number that somebody of another birth date has too says nothing.
+    """
+    found = await db.fetch(_EARLIER, network_id, list(keys), born.isoformat())
+    return [dict(row) for row in found]
 
 
 async def find_alike(db: Connection, network_id: str, likeness: str) -> bool:
@@ -139,9 +148,11 @@ async def release_person(db: Connection, referral_id: str) -> None:
     await db.execute(_RELEASE, referral_id)
 
 
-async def next_waiting(db: Connection, network_id: str, site_id: str, passed: Sequence[str]) -> str | None:
-    """The first in a site's queue who is not passed over and whom no other transaction is busy with."""
-    found: str | None = await db.fetchval(_NEXT, network_id, site_id, list(passed))
+async def next_waiting(
+    db: Connection, network_id: str, site_id: str, passed: Sequence[str], released_at: datetime
+) -> str | None:
+    """The first in a site's queue whom no other transaction is busy with and who was not yet asked for."""
+    found: str | None = await db.fetchval(_NEXT, network_id, site_id, list(passed), released_at)
     return found
 
 

@@ -55,7 +55,7 @@ service = Service(
         "extension_due": on(EPISODE, domain.draft_extension),
         "evaluate": on(EPISODE, domain.review_again),
         "recommendation_expires": on(EPISODE, domain.expire_recommendation),
-        "alert_due": on(EPISODE, domain.lapse_alert),
+        "alert_due": on(EPISODE, domain.escalate_alert),
         "check_in": on(EPISODE, domain.ask_check_in),
         "check_in_missed": on(EPISODE, domain.miss_check_in),
     },

@@ -108,6 +108,10 @@ def open_offer(story: Story) -> None:
     of("entry", offer=Offer(story.at, SOON))(story)
 
 
+def over_now(story: Story) -> None:
+    story.change(consents=tuple(replace(c, expires_at=story.at) for c in story.state.consents))
+
+
 def signed_by_both(story: Story) -> None:
     story.change(consents=tuple(replace(c, missing=()) for c in story.state.consents))
 
@@ -271,6 +275,9 @@ CASES: tuple[Case, ...] = (
     Case("out of turn", "no_offer_open", open_offer),
     Case("out of turn", "no_open_request", lambda s: s.do(domain.ask_for_freed_seat, s.at)),
     Case("out of turn", "no_high_alert", alarmed(acknowledged=True), shows=ALERT),
+    Case("out of turn", "level_served", under(max_level_served="1")),
+    Case("out of turn", "can_live_at_home", found(home_safe=False)),
+    Case("out of turn", "withdrawal_not_high", found(withdrawal_risk=Risk.HIGH)),
     Case("out of turn", "suicide_risk_not_high", found(suicide_risk=Risk.HIGH)),
     Case("out of turn", "start_in_reach", said={"earliest_start": date(2026, 1, 6)}),
     Case("priority", "stage", stood(Stage.ASSESSED), shows={"stage": "ASSESSED"}),
@@ -288,6 +295,7 @@ CASES: tuple[Case, ...] = (
     Case("signature", "consent_known", said={"consent_id": "consent-7"}),
     Case("signature", "signer", said={"signer": "neighbour"}),
     Case("signature", "signature_missing", signed_by_both),
+    Case("signature", "not_over", over_now),
     Case("revocation", "consent_known", said={"consent_id": "consent-7"}),
     Case("acknowledgement", "clinical", by_admissions),
     Case("acknowledgement", "not_acknowledged", acknowledged),

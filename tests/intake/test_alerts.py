@@ -75,6 +75,22 @@ class TestOneAlert:
         story.do(domain.screen_patient, HIGH)
         assert story.alert().due_ack_at == datetime(2026, 1, 7, 5, 0, tzinfo=UTC)
 
+    def test_a_rise_after_the_time_was_over_gives_fifteen_minutes_from_now(self) -> None:
+        story = alarmed(MODERATE).later(hours=30)
+        due(story)
+        before = story.alert().escalations
+        story.do(domain.screen_patient, HIGH)
+        assert story.alert().due_ack_at == story.at + timedelta(minutes=15)
+        assert story.alert().escalations == before == 1, "each escalation has a number of its own"
+        assert due(story) == [], "nothing is made up for the hours before it rose"
+
+    def test_a_rise_wipes_the_lateness_of_the_one_before(self) -> None:
+        story = alarmed(MODERATE).later(hours=30).by(CLINICIAN)
+        story.do(domain.acknowledge_alert, domain.AcknowledgeAlert(story.alert().id))
+        story.do(domain.screen_patient, HIGH)
+        raised = story.alert()
+        assert (raised.acknowledged_at, raised.acknowledged_by, raised.late) == (None, None, False)
+
     def test_withdrawal_is_an_alert_of_its_own(self) -> None:
         story = alarmed(measured(HIGH, ciwa_ar=19))
         assert {a.kind for a in story.state.alerts} == {"suicide_risk", "withdrawal"}

@@ -136,7 +136,7 @@ class TestSignatures:
     def test_a_draft_leaves_the_standing_one_alone(self) -> None:
         story = consented()
         story.do(domain.grant_consent, BY_PARENT)
-        assert story.state.consent("treatment")
+        assert story.state.consent("treatment", at=story.at)
 
     def test_nobody_signs_twice_what_is_complete(self) -> None:
         story = consented()
@@ -246,4 +246,14 @@ class TestReplacing:
     def test_a_verbal_consent_never_stands_for_the_signed_one(self) -> None:
         story = referred()
         story.do(domain.grant_consent, domain.GrantConsent("treatment_verbal"))
-        assert story.state.consent("treatment") is None
+        assert story.state.consent("treatment", at=story.at) is None
+
+
+def test_at_the_instant_it_names_a_consent_is_over_whether_or_not_that_was_said() -> None:
+    story = referred()
+    ends = story.at + timedelta(days=1)
+    story.do(domain.grant_consent, domain.GrantConsent("treatment", expires_at=ends))
+    story.later(days=1, seconds=-1)
+    assert story.state.consent("treatment", at=story.at)
+    story.later(seconds=1)
+    assert "treatment_consent" in story.refused(domain.screen_patient, NO_RISKS)

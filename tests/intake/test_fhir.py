@@ -380,3 +380,8 @@ def test_no_two_real_people_share_a_key() -> None:
         assert keys
         assert not keys & seen
         seen |= keys
+
+
+def test_a_code_that_cannot_be_written_is_cleaned() -> None:
+    text = bundle(patient(), condition(code="F10.20\ud800", system=ICD))
+    assert [i.code for i in domain.read_bundle(text).indications] == ["F10.20"]

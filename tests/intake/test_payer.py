@@ -9,7 +9,7 @@ import pytest
 from contracts import intake
 from contracts.decisions import Unwake, Wake, Woke
 from contracts.event import Event
-from contracts.vocabulary import DeclineReason
+from contracts.vocabulary import DeclineReason, PlanKind
 from services.intake import domain
 from services.intake.domain import Stage
 from tests.intake.story import (
@@ -293,3 +293,29 @@ class TestDays:
     def test_a_denial_takes_the_wake_back(self) -> None:
         story = referred()
         assert Unwake in {type(f) for f in story.do(domain.record_authorization, PENDED)}
+
+
+class TestWaitingForAPayer:
+    def test_whoever_pays_without_the_payer_waits_no_longer(self) -> None:
+        for over in (
+            replace(COVERED, plan_kind=PlanKind.SELF_PAY),
+            replace(COVERED, status="waived"),
+            COVERED,
+        ):
+            story = assessed()
+            story.do(domain.record_authorization, PENDED)
+            assert story.stands() is Stage.WAITLISTED
+            story.do(domain.verify_coverage, over)
+            assert story.stands() is Stage.ASSESSED
+
+    def test_an_authorization_that_is_not_required_ends_the_wait(self) -> None:
+        story = assessed()
+        story.do(domain.record_authorization, PENDED)
+        story.do(domain.record_authorization, authorization(status="not_required", units_approved=0))
+        assert story.stands() is Stage.ASSESSED
+
+    def test_a_payer_who_still_asks_for_an_authorization_is_waited_for(self) -> None:
+        story = assessed()
+        story.do(domain.record_authorization, PENDED)
+        story.do(domain.verify_coverage, replace(COVERED, auth_required=True))
+        assert story.stands() is Stage.WAITLISTED

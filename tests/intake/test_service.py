@@ -28,6 +28,7 @@ START = datetime(2026, 5, 4, 13, 5, tzinfo=UTC)
 IDS = itertools.count(1)
 NET = "north"
 SITE, OTHER = "boston", "worcester"
+NUMBER = {"system": "urn:plan", "value": "aged-1"}
 
 
 @pytest.fixture(scope="module")
@@ -266,6 +267,80 @@ def test_another_of_the_same_name_and_birth_date_is_shown_with_a_score_and_never
     path = f"/v1/referrals/{other['referral_id']}/decline"
     assert post(house, path, nowhere)[1]["facts"]["failed"][0]["guard"] == "duplicate_of"
     assert took(house, path, declined)["stage"] == "DECLINED"
+
+
+def test_a_referrer_learns_nothing_by_reading_or_by_ages_that_do_not_fit(house: Stack) -> None:
+    with client(house, role="referrer") as http:
+        assert http.get("/v1/referrals").status_code == 403
+        known = took(house, "/v1/referrals", form("Agedone", identifiers=[NUMBER]))["referral_id"]
+        assert http.get(f"/v1/referrals/{known}").status_code == 403
+        for number in (NUMBER, {"system": "urn:plan", "value": "never-seen"}):
+            child = form("Agedone", birth_date="2025-01-01", identifiers=[number])
+            assert http.post("/v1/referrals", json=child).json()["code"] == "under_age"
+
+
+def test_a_shared_number_does_not_make_two_people_one(house: Stack) -> None:
+    number = {"system": "urn:plan", "value": "family-7"}
+    one = took(house, "/v1/referrals", form("Sibling", identifiers=[number]))
+    other = took(
+        house,
+        "/v1/referrals",
+        form("Sibling", birth_date="1991-09-09", phone="617 555 0155", identifiers=[number]),
+    )
+    assert (other["linked"], other["flags"]) == (False, ["possible_match"])
+    assert other["patient_id"] != one["patient_id"]
+
+
+def in_danger(house: Stack, family: str, **more: Any) -> str:
+    """A referral with an open high alert; returns its path."""
+    path = f"/v1/referrals/{took(house, '/v1/referrals', form(family, **more))['referral_id']}"
+    took(house, f"{path}/consents", {"kind": "treatment"})
+    high = [{"instrument": "cssrs", "answers": [1, 1, 1, 1, 0, 0]}]
+    more = {"home_safe": True, "needs_24h_supervision": False, "withdrawal_risk": "none"}
+    took(house, f"{path}/screening", {"instruments": high, **more})
+    return path
+
+
+def test_an_open_alert_goes_with_the_person_to_a_new_referral(house: Stack) -> None:
+    old = in_danger(house, "Indanger")
+    took(house, f"{old}/decline", {"reason": "patient_declined"})
+    new = f"/v1/referrals/{took(house, '/v1/referrals', form('Indanger'))['referral_id']}"
+    (alert,) = get(house, new)["alerts"]
+    assert alert["severity"] == "high"
+    assert get(house, old)["alerts"] == []
+    took(house, f"{new}/consents", {"kind": "treatment"})
+    body = {"earliest_start": "2026-05-20", "weekly_minutes": 720, "days_per_week": 4, "program_kind": "sud"}
+    failed = post(house, f"{new}/seat-request", body)[1]["facts"]["failed"]
+    assert "no_high_alert" in {f["guard"] for f in failed}
+    status, _ = post(house, f"{new}/alerts/{alert['id']}/acknowledgement", None, role="clinician")
+    assert status == 201
+
+
+def test_a_duplicate_hands_its_alerts_and_its_keys_to_the_way_that_stays(house: Stack) -> None:
+    number = {"system": "urn:plan", "value": "dup-1"}
+    gone = in_danger(house, "Dupone", identifiers=[number])
+    stays = took(house, "/v1/referrals", form("Dupone", phone="617 555 0188"))["referral_id"]
+    took(house, f"{gone}/decline", {"reason": "duplicate", "duplicate_of": stays})
+    (alert,) = get(house, f"/v1/referrals/{stays}")["alerts"]
+    assert alert["severity"] == "high"
+    acknowledged = f"/v1/referrals/{stays}/alerts/{alert['id']}/acknowledgement"
+    assert post(house, acknowledged, None, role="clinician")[0] == 201
+    again = took(house, "/v1/referrals", form("Dupone", phone="617 555 0199", identifiers=[number]))
+    assert (again["linked"], again["referral_id"]) == (True, stays)
+
+
+def test_a_second_word_that_is_more_urgent_is_heard(house: Stack) -> None:
+    first = took(house, "/v1/referrals", form("Calm"))["referral_id"]
+    person = patient(name=[{"family": "Calm", "given": ["Rosa"]}], birthDate="1988-02-03")
+    person |= {"telecom": [{"system": "phone", "value": "617 555 0100"}], "identifier": []}
+    fhir = {"content-type": "application/fhir+json"}
+    with client(house) as http:
+        sent = bundle(person, condition(code="6471006", onsetDateTime="2026-05-03"))
+        linked = http.post(f"/v1/referrals?site_id={SITE}", content=sent, headers=fhir).json()
+    assert (linked["linked"], linked["referral_id"]) == (True, first)
+    shown = get(house, f"/v1/referrals/{first}")
+    assert (shown["urgency"], shown["flags"]) == ("urgent", ["suicide_check"])
+    assert [i["code"] for i in shown["indications"]] == ["6471006"]
 
 
 def test_a_declined_person_may_be_referred_again(house: Stack) -> None:

@@ -152,7 +152,8 @@ class TestWaiting:
         story = offered()
         assert story.state.entry
         story.state = replace(story.state, entry=replace(story.state.entry, expires_at=story.at))
-        assert story.woke(domain.expire_entry, "entry_expires") == []
+        (again,) = story.woke(domain.expire_entry, "entry_expires")
+        assert again == Wake(story.at + timedelta(hours=48), "entry_expires")
         story.later(hours=48).woke(domain.expire_offer, "offer_expires")
         assert story.stands() is Stage.DECLINED
 

@@ -152,7 +152,7 @@ def test_whatever_comes_in_whatever_order_the_story_stays_whole(steps: list[tupl
         assert state.screening
         assert state.assessment
         assert state.coverage
-        assert state.consent("treatment")
+        assert state.consent("treatment", at=story.at)
         assert state.alerts == ()
     if state.entry and state.entry.offer:
         assert state.hold

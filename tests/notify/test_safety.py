@@ -54,6 +54,11 @@ def escalated(number: int, to: str = "director", severity: Risk = Risk.HIGH) -> 
     )
 
 
+def escalated_in_treatment(number: int, severity: Risk = Risk.HIGH) -> progress.SafetyAlertEscalated:
+    said = escalated(number, severity=severity)
+    return progress.SafetyAlertEscalated(**{name: getattr(said, name) for name in type(said).model_fields})
+
+
 def resolved(alert_id: str = "a-1") -> intake.SafetyAlertResolved:
     return intake.SafetyAlertResolved(**COMMON, alert_id=alert_id, resolved_at=NOON, plan_ref="plan-1")
 
@@ -89,6 +94,31 @@ def test_staff_hear_of_a_high_alert_at_once_and_the_next_in_line_with_each_escal
         "Safety alert (high) not acknowledged by Fri 20 Mar, 16:55, escalation 2. Take it in hand now."
     )
     assert story.sent(to_patient=True) == []
+
+
+def test_an_alert_that_goes_on_escalating_in_treatment_is_told_though_its_numbers_begin_anew() -> None:
+    story = omar().at("2026-03-20 17:10").hear(raised(Risk.MODERATE, "2026-03-20 16:55"))
+    story.hear(escalated(1, severity=Risk.MODERATE)).hear(admitted())
+    story.at("2026-03-20 18:00").hear(*[escalated_in_treatment(1, Risk.MODERATE)] * 2)
+    story.at("2026-03-21 02:00").hear(escalated_in_treatment(2, Risk.MODERATE))
+    story.at("2026-03-21 02:15").hear(escalated_in_treatment(2))
+
+    assert [s for s in story.sent() if s[1].startswith("safety_alert_escalated")] == [
+        ("03-20 17:10", "safety_alert_escalated to director"),
+        ("03-20 18:00", "safety_alert_escalated to director"),
+        ("03-21 02:00", "safety_alert_escalated to director"),
+        ("03-21 02:15", "safety_alert_escalated to director"),
+    ]
+
+
+def test_an_escalation_of_a_risen_severity_is_told_even_under_a_number_that_was_told_before() -> None:
+    story = omar().at("2026-03-20 17:10").hear(escalated(1, severity=Risk.MODERATE))
+    story.at("2026-03-20 17:30").hear(escalated(1), escalated(1))
+
+    assert [text[:22] for text in story.texts("safety_alert_escalated")] == [
+        "Safety alert (moderate",
+        "Safety alert (high) no",
+    ]
 
 
 def test_a_risen_severity_tells_again_and_the_same_one_does_not() -> None:
@@ -177,7 +207,9 @@ def test_an_alert_whose_end_was_heard_first_does_not_silence_anybody_for_ever() 
     assert story.sent(to_patient=True) != []
 
 
-@pytest.mark.parametrize("event", [alert(), raised(Risk.HIGH, "2026-03-20 16:55"), escalated(1)])
+@pytest.mark.parametrize(
+    "event", [alert(), raised(Risk.HIGH, "2026-03-20 16:55"), escalated(1), escalated_in_treatment(1)]
+)
 def test_an_alert_about_somebody_never_heard_of_still_reaches_staff_and_silences(event: Any) -> None:
     story = Story(CHICAGO).at("2026-03-20 23:40").hear(event)
 

@@ -80,7 +80,10 @@ class Story:
     def on(self, day: date | str, at: str = "12:00") -> "Story":
         """Let time pass until then; every wake that comes due is heard in its order."""
         day = date.fromisoformat(day) if isinstance(day, str) else day
-        until = local(day, at)
+        return self.up_to(local(day, at))
+
+    def up_to(self, until: datetime) -> "Story":
+        """The same, up to an instant."""
         while due := [(at, what) for what, at in self.wakes.items() if at <= until]:
             instant, what = min(due)
             del self.wakes[what]
@@ -299,6 +302,12 @@ class Story:
 
     def attest(self, number: int = 0) -> list[Any]:
         return self.do(domain.AttestGoal(self.goal(number)))
+
+    def settle(self, alert_id: str) -> list[Any]:
+        """Take an alert in hand unless somebody did, and close it."""
+        if any(a.id == alert_id and not a.acknowledged for a in self.state.alerts):
+            self.do(domain.AcknowledgeAlert(alert_id))
+        return self.do(domain.ResolveAlert(alert_id))
 
     def phq9(self, *answers: int) -> list[Any]:
         return self.do(domain.RecordMeasure("phq9", answers))

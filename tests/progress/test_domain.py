@@ -320,7 +320,7 @@ class TestSafety:
         story.refuses(story.approval(first), "open")
 
         alert_id = story.last(SafetyAlertRaised).alert_id
-        story.do(domain.ResolveAlert(alert_id))
+        story.settle(alert_id)
         assert story.state.step_down not in (None, first)
 
     def test_late_is_judged_by_the_instant_of_the_acknowledgement(self) -> None:
@@ -348,7 +348,7 @@ class TestSafety:
         story.phq9(0, 0, 0, 0, 0, 0, 0, 0, 1)
         alert_id = story.state.alerts[0].id
         story.refuses(domain.AcknowledgeAlert(alert_id), "clinical_role", role="biller")
-        story.refuses(domain.ResolveAlert(alert_id), "clinical_role", role="biller")
+        story.refuses(domain.ResolveAlert(alert_id), "clinical_role", "acknowledged", role="biller")
         assert story.refuses(domain.ResolveAlert("nothing")).status == 404
 
 

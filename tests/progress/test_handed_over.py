@@ -1,6 +1,6 @@
 """Alerts that were open at admission: they come with the person, under the ids they had."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
 
@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from contracts.decisions import Moment, Refused
+from contracts.decisions import Moment, Refused, Woke
 from contracts.intake import OpenAlert
 from contracts.progress import (
     SafetyAlertAcknowledged,
+    SafetyAlertEscalated,
     SafetyAlertRaised,
     SafetyAlertResolved,
     StepDownRecommended,
@@ -20,7 +21,7 @@ from contracts.progress import (
 from contracts.rulebook import rulebook
 from contracts.vocabulary import AgeBand, DischargeReason, Risk
 from services.progress import domain
-from services.progress.domain.facts import Alert
+from services.progress.domain.facts import Alert, AlertLapsed
 from services.progress.domain.recommend import step_down_criteria
 from tests.progress.story import ADMITTED_ON, SYSTEM, Story, local
 from tests.progress.test_properties import ACTIONS, Action
@@ -86,10 +87,79 @@ def test_nobody_takes_it_in_hand_in_time_and_the_lateness_stays() -> None:
     assert story.state.alerts[0].due_ack_at == DUE
 
 
-def test_an_alert_that_was_overdue_at_admission_lapses_at_once() -> None:
+@pytest.mark.parametrize("severity", [Risk.MODERATE, Risk.HIGH])
+def test_it_escalates_at_the_rhythm_of_its_severity_until_somebody_takes_it_in_hand(severity: Risk) -> None:
+    rules = rulebook().intake
+    every = timedelta(minutes=rules.escalate_minutes[severity])
+    story = admitted_with(handed(severity=severity))
+    assert story.on(ADMITTED_ON, "12:29").said(SafetyAlertEscalated) == []
+
+    for number in range(1, 4):
+        assert story.wakes["alert_due:a-1"] == DUE + (number - 1) * every
+        story.up_to(DUE + (number - 1) * every)
+        said = story.last(SafetyAlertEscalated)
+        assert (said.alert_id, said.kind, said.severity) == ("a-1", "suicide_risk", severity)
+        assert (said.due_ack_at, said.escalation) == (DUE, number)
+        assert said.to_role == rules.escalate_to[min(number, len(rules.escalate_to)) - 1]
+        assert story.state.alerts[0].escalations == number
+    assert len(story.said(AlertLapsed)) == 1, "that it came too late is kept once"
+
+    story.do(domain.AcknowledgeAlert("a-1"))
+    assert "alert_due:a-1" not in story.wakes
+    assert story.woke("alert_due:a-1") == []
+    story.up_to(DUE + 9 * every)
+    assert len(story.said(SafetyAlertEscalated)) == 3
+
+
+def test_the_roles_are_told_one_after_the_other_and_the_last_one_again_and_again() -> None:
+    rules = rulebook()
+    told = rules.model_copy(
+        update={"intake": rules.intake.model_copy(update={"escalate_to": ("director", "on_call")})}
+    )
+    state = admitted_with(handed()).state
+    roles = []
+    for _ in range(3):
+        facts = domain.escalate_alert(state, Woke(DUE, "alert_due:a-1"), Moment(DUE, SYSTEM, "late", told))
+        state = domain.fold(state, facts)
+        roles += [fact.to_role for fact in facts if isinstance(fact, SafetyAlertEscalated)]
+
+    assert roles == ["director", "on_call", "on_call"]
+
+
+def test_an_alert_raised_in_treatment_escalates_from_the_end_of_its_day() -> None:
+    story = admitted_with()
+    story.phq9(1, 1, 1, 1, 0, 1, 1, 0, 1)
+    story.on("2026-01-13", "23:59")
+    assert story.said(SafetyAlertEscalated) == []
+
+    story.on("2026-01-14", "08:00")
+    assert [e.escalation for e in story.said(SafetyAlertEscalated)] == [1, 2]
+
+
+def test_a_wake_before_its_time_or_for_an_alert_that_is_gone_says_nothing() -> None:
+    story = admitted_with(handed())
+
+    assert story.woke("alert_due:a-1") == []
+    assert story.woke("alert_due:a-9") == []
+    story.settle("a-1")
+    story.on(ADMITTED_ON, "13:00")
+    assert story.woke("alert_due:a-1") == []
+
+
+def test_it_cannot_be_resolved_before_somebody_took_it_in_hand() -> None:
+    story = admitted_with(handed())
+
+    assert story.refuses(domain.ResolveAlert("a-1"), "acknowledged").code == "alert_not_resolved"
+    story.settle("a-1")
+    assert story.state.alerts == ()
+
+
+def test_an_alert_that_was_overdue_at_admission_escalates_at_once() -> None:
     story = admitted_with(handed(due=local(ADMITTED_ON, "07:00"))).on(ADMITTED_ON, "08:15")
 
     assert story.state.alerts[0].lapsed
+    assert story.last(SafetyAlertEscalated).escalation == 1
+    assert story.wakes["alert_due:a-1"] == local(ADMITTED_ON, "16:15")
 
 
 def test_acknowledged_in_time_it_does_not_lapse_and_resolved_it_is_gone() -> None:
@@ -121,7 +191,7 @@ def test_item_nine_joins_the_suicide_alert_that_came_with_the_person(acknowledge
     assert [a.id for a in story.state.alerts] == ["a-1"]
     assert story.said(SafetyAlertRaised) == []
 
-    story.do(domain.ResolveAlert("a-1"))
+    story.settle("a-1")
     story.phq9(1, 1, 1, 1, 0, 1, 1, 0, 1)
     assert len(story.said(SafetyAlertRaised)) == 1, "once it is resolved, a new finding is a new alert"
 
@@ -149,7 +219,7 @@ def test_a_handed_over_alert_stands_in_the_way_of_a_step_down_until_it_is_resolv
 
 def test_the_same_admission_again_hands_nothing_over_twice() -> None:
     story = admitted_with(handed()).on(ADMITTED_ON, "12:00")
-    story.do(domain.ResolveAlert("a-1"))
+    story.settle("a-1")
     before = story.state
 
     story.admitted(open_alerts=(handed(),))
@@ -159,10 +229,13 @@ def test_the_same_admission_again_hands_nothing_over_twice() -> None:
 
 
 def test_a_discharge_takes_the_wake_back_and_leaves_the_alert_to_whoever_closes_it() -> None:
-    story = admitted_with(handed())
+    story = admitted_with(handed()).on(ADMITTED_ON, "12:30")
     story.do(domain.DischargePatient(DischargeReason.DECEASED))
 
     assert story.wakes == {}
+    story.up_to(DUE + timedelta(days=1))
+    assert story.woke("alert_due:a-1") == []
+    assert len(story.said(SafetyAlertEscalated)) == 1
     story.do(domain.AcknowledgeAlert("a-1"))
     story.do(domain.ResolveAlert("a-1"))
     assert story.state.alerts == ()
@@ -175,6 +248,15 @@ def test_an_admission_of_an_older_version_reads_back_without_alerts() -> None:
     del old["alerts"]
 
     assert domain.evolve(None, adapter.validate_python(old)) == domain.evolve(None, admission)
+
+
+def test_an_alert_in_the_journal_of_an_older_version_reads_back_as_never_escalated() -> None:
+    admission = admitted_with(handed()).journal[0]
+    adapter = TypeAdapter(type(admission))
+    old = adapter.dump_python(admission, mode="json")
+    del old["alerts"][0]["escalations"]
+
+    assert domain.evolve(None, adapter.validate_python(old)).alerts[0].escalations == 0
 
 
 def acknowledge(story: Story) -> Any:
@@ -200,5 +282,7 @@ def test_whatever_happens_to_them_the_journal_alone_rebuilds_the_episode(
 
     assert reduce(domain.evolve, read, None) == story.state
     assert sum(a.kind == "suicide_risk" for a in story.state.alerts) <= 1
-    unheeded = {f"alert_due:{a.id}" for a in story.state.alerts if not a.acknowledged and not a.lapsed}
+    unheeded = {
+        f"alert_due:{a.id}" for a in story.state.alerts if not a.acknowledged and not story.state.over
+    }
     assert {what for what in story.wakes if what.startswith("alert_due")} == unheeded

@@ -47,7 +47,9 @@ def decide_on(way: Direction, *, approve: bool, agreed: bool) -> Action:
 
 
 def resolve(story: Story) -> Any:
-    return story.do(domain.ResolveAlert(story.state.alerts[0].id)) if story.state.alerts else None
+    if not story.state.alerts:
+        return None
+    return story.settle(story.state.alerts[0].id)
 
 
 def attest(story: Story) -> Any:

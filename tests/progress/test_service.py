@@ -179,6 +179,8 @@ def test_an_alert_that_came_with_the_person_is_late_shown_and_closed_under_its_o
     assert (alert["id"], alert["lapsed"], alert["acknowledged"]) == ("a-1", True, False)
     assert person.post("measures", instrument="phq9", answers=[0] * 8 + [1]).status_code == 201
     assert [a["id"] for a in person.view()["alerts"]] == ["a-1"]
+    early = person.post("safety-alerts/a-1/resolve")
+    assert (early.status_code, early.json()["code"]) == (409, "alert_not_resolved")
     assert person.post("safety-alerts/a-1/acknowledge").status_code == 201
     assert person.post("safety-alerts/a-1/resolve").status_code == 201
     assert person.view()["alerts"] == []

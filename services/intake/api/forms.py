@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from contracts.vocabulary import (
     Cents,
@@ -29,6 +29,7 @@ Time = Annotated[
     Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC)),
     AfterValidator(lambda at: at.astimezone(UTC)),
 ]
+Name = Annotated[ShortText, StringConstraints(strip_whitespace=True, min_length=1)]
 Score = Annotated[int, Field(ge=0, le=100)]
 Item = Annotated[int, Field(ge=0, le=10)]
 Answered = Annotated[
@@ -67,8 +68,8 @@ class IdentifierBody(Body):
 
 
 class PersonBody(Body):
-    given: ShortText
-    family: ShortText
+    given: Name
+    family: Name
     birth_date: Day
     sex: Token | None = None
     phone: Annotated[str, Field(max_length=40)] | None = None

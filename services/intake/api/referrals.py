@@ -13,7 +13,7 @@ from services.chassis.http import Body, Call, Caller, Limit, PageOf
 from services.intake import domain, store
 from services.intake.api import models, views
 from services.intake.api.forms import ReferralBody, StageName
-from services.intake.api.views import CARE, REFERRERS
+from services.intake.api.views import CARE, READERS, REFERRERS
 
 routes = APIRouter()
 
@@ -117,7 +117,7 @@ def _from_form(call: Caller) -> domain.ReceiveReferral:
         ),
         program_kind=form.requested_program_kind,
         plan_kind_hint=form.plan_kind,
-        digest=_digest(call),
+        digest=_digest(call, form.site_id),
     )
 
 
@@ -136,12 +136,12 @@ def _from_fhir(call: Caller, site_id: str | None, source: ReferralSource | None)
         person=read.person,
         plan_kind_hint=read.plan_kind_hint,
         indications=read.indications,
-        digest=_digest(call),
+        digest=_digest(call, site),
     )
 
 
-def _digest(call: Caller) -> str:
-    return hashlib.sha256(call.body).hexdigest()
+def _digest(call: Caller, site_id: str) -> str:
+    return hashlib.sha256(site_id.encode() + b"\n" + call.body).hexdigest()
 
 
 def _read(form: type[_Form], body: bytes) -> _Form:
@@ -166,6 +166,7 @@ async def list_referrals(
     limit: Limit = 50,
 ) -> PageOf[models.ReferralView]:
     """The referrals of the caller's sites, oldest first."""
+    call.require_role(*READERS)
     async with call.reading() as db:
         rows = await store.find_referrals(
             db,
@@ -187,6 +188,7 @@ async def list_referrals(
 @routes.get("/v1/referrals/{referral_id}")
 async def read_referral(referral_id: Token, call: Call) -> models.ReferralView:
     """One referral; who it is about and what was found only for those who care for the person."""
+    call.require_role(*READERS)
     row = await find(call, referral_id)
     return views.referral(row, call.who.role, call.now, call.rules)
 

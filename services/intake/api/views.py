@@ -23,6 +23,7 @@ from services.intake.domain import state as kept
 CARE = ("admissions", "clinician", "director")
 CLINICAL = ("clinician", "director")
 MONEY = (*CARE, "biller")
+READERS = (*MONEY, "scheduler", "operator")
 REFERRERS = (*CARE, "referrer")
 
 

@@ -6,7 +6,9 @@ from services.intake.domain.alerts import (
     ResolveAlert,
     acknowledge_alert,
     escalate_alert,
+    pass_on,
     resolve_alert,
+    take_over,
 )
 from services.intake.domain.arrival import (
     Known,
@@ -14,6 +16,7 @@ from services.intake.domain.arrival import (
     link_referral,
     open_site,
     receive_referral,
+    refuse_age,
 )
 from services.intake.domain.assessment import AssessPatient, assess_patient
 from services.intake.domain.consents import (
@@ -60,6 +63,7 @@ from services.intake.domain.payer import (
 from services.intake.domain.people import (
     Identifier,
     Person,
+    contradict,
     likeness,
     likeness_score,
     local_date,
@@ -132,6 +136,7 @@ __all__ = [
     "assess_patient",
     "certify",
     "claim_referral",
+    "contradict",
     "count_units",
     "decline_referral",
     "end_episode",
@@ -154,12 +159,14 @@ __all__ = [
     "next_action",
     "offer_seat",
     "open_site",
+    "pass_on",
     "person_keys",
     "prioritize",
     "read_bundle",
     "receive_referral",
     "record_authorization",
     "refer_to_detox",
+    "refuse_age",
     "request_seat",
     "resolve_alert",
     "return_from_detox",
@@ -167,6 +174,7 @@ __all__ = [
     "screen_patient",
     "sign_consent",
     "suggest",
+    "take_over",
     "tell_of_authorization",
     "verify_coverage",
 ]

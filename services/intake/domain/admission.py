@@ -26,7 +26,7 @@ class AdmitPatient:
 
 def admit_patient(referral: Referral, command: AdmitPatient, moment: Moment) -> list[Any]:
     """T12: admission needs everything, and a refusal names everything that is missing."""
-    rules = _rules(referral, command, moment)
+    rules = guards.rules_for(referral, moment.rules, command.program_id)
     today = local_date(moment.at, referral.tz)
     band_of = age_band(referral.person.birth_date, today, rules.intake)
     made, wish, hold, cover = referral.assessment, referral.wish, referral.hold, referral.coverage
@@ -45,7 +45,7 @@ def admit_patient(referral: Referral, command: AdmitPatient, moment: Moment) -> 
             guards.withdrawal_not_high(referral),
             guards.no_high_alert(referral),
             guards.seat_held(referral, moment.at),
-            guards.treatment_consent(referral),
+            guards.treatment_consent(referral, moment.at),
             guards.coverage_decided(referral, today),
             guards.authorization_approved(referral, today),
             guards.certified(referral, today, rules.payer.certification_required),
@@ -101,13 +101,6 @@ def _certification(referral: Referral) -> Certification | None:
     return Certification(
         certified_by=given.certified_by, certified_on=given.certified_on, next_due_on=given.next_due_on
     )
-
-
-def _rules(referral: Referral, command: AdmitPatient, moment: Moment) -> Rulebook:
-    """The site's rules, with what the program and the payer do differently."""
-    cover = referral.coverage
-    payer = (cover.payer_id, str(cover.plan_kind)) if cover else ()
-    return moment.rules.at(referral.network_id, referral.site_id, command.program_id, payer)
 
 
 def _program(referral: Referral, command: AdmitPatient, band_of: AgeBand, rules: Rulebook) -> list[Guard]:

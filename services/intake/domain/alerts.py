@@ -1,5 +1,6 @@
 """Safety alerts before admission: raised with their cause, escalated until somebody takes them in hand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from contracts.intake import (
     SafetyAlertResolved,
 )
 from contracts.vocabulary import Risk
-from services.intake.domain.facts import AlertJoined, about
+from services.intake.domain.facts import AlertJoined, AlertsPassedOn, AlertTaken, about
 from services.intake.domain.people import local_date, midnight
 from services.intake.domain.state import Alert, Referral, Stage
 
@@ -49,17 +50,42 @@ def raise_alert(
     standing = alert_of(referral, kind)
     risen = standing is None or _RISKS.index(severity) > _RISKS.index(standing.severity)
     alert_id = standing.id if standing else moment.new_id(f"alert/{kind}")
-    joined = AlertJoined(alert_id, kind, reasons)
+    joined = AlertJoined(alert_id, reasons)
     if not risen:
         return [joined]
     due = _due(referral, severity, moment)
-    if standing is not None:
-        due = min(due, standing.due_ack_at) if standing.acknowledged_at is None else due
+    if standing is not None and standing.acknowledged_at is None and standing.due_ack_at > moment.at:
+        due = min(due, standing.due_ack_at)
     raised = SafetyAlertRaised(
         **about(referral, moment), alert_id=alert_id, kind=kind, severity=severity, due_ack_at=due,
         raised_at=standing.raised_at if standing else moment.at,
     )  # fmt: skip
     return [raised, joined, Wake(due, f"alert_due:{alert_id}")]
+
+
+def take_over(referral: Referral, alerts: Sequence[Alert], moment: Moment) -> list[Any]:
+    """What was open on an earlier way of the same person is open here, under the same id."""
+    facts: list[Any] = []
+    for alert in alerts:
+        if alert_of(referral, alert.kind) is not None:
+            facts += raise_alert(referral, alert.kind, alert.severity, alert.reasons, moment)
+            continue
+        raised = SafetyAlertRaised(
+            **about(referral, moment),
+            alert_id=alert.id,
+            kind=alert.kind,
+            severity=alert.severity,
+            due_ack_at=alert.due_ack_at,
+            raised_at=alert.raised_at,
+        )
+        due = Wake(max(moment.at, alert.due_ack_at), f"alert_due:{alert.id}")
+        facts += [raised, AlertTaken(alert), *([due] if alert.acknowledged_at is None else [])]
+    return facts
+
+
+def pass_on(referral: Referral, to: str) -> list[Any]:
+    """The open alerts are looked after elsewhere from now on."""
+    return [AlertsPassedOn(to), *(Unwake(f"alert_due:{alert.id}") for alert in referral.alerts)]
 
 
 def acknowledge_alert(referral: Referral, command: AcknowledgeAlert, moment: Moment) -> list[Any]:

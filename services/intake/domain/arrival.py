@@ -11,10 +11,10 @@ from contracts.rulebook import IntakeRules
 from contracts.scheduling import SiteOpened
 from contracts.vocabulary import PlanKind, ProgramKind, ReferralSource, Urgency
 from services.intake.domain import indications
-from services.intake.domain.facts import ReferralOpened, SiteKept, SourceKept, about
+from services.intake.domain.facts import Prioritized, ReferralOpened, SiteKept, SourceKept, about
 from services.intake.domain.indications import Indication
 from services.intake.domain.people import Person, age_on, likeness, local_date
-from services.intake.domain.state import Referral, Site, Source, Stage
+from services.intake.domain.state import PRIORITIES, Referral, Site, Source, Stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def receive_referral(
     """T1 and T31: open a referral, on top of what is known of earlier ones."""
     rules = moment.rules.intake
     age = age_on(command.person.birth_date, local_date(moment.at, site.tz))
-    _refuse_age(age, rules)
+    refuse_age(site, command, moment)
     if known.died:
         raise Refused("deceased", "The network's record says that this person has died.", status=422)
     opened = Referral(
@@ -98,6 +98,19 @@ def receive_referral(
     return [ReferralOpened(opened), received]
 
 
+def refuse_age(site: Site, command: ReceiveReferral, moment: Moment) -> None:
+    """An age that the programs do not take, or nobody has; raises Refused."""
+    rules = moment.rules.intake
+    age = age_on(command.person.birth_date, local_date(moment.at, site.tz))
+    if age < rules.min_age:
+        raise Refused(
+            "under_age",
+            f"The person is younger than the {rules.min_age} years from which the programs admit.",
+        )
+    if age > rules.max_age:
+        raise Refused("over_age", f"The birth date makes the person older than {rules.max_age} years.")
+
+
 def link_referral(
     referral: Referral, receipt_id: str, match: int, command: ReceiveReferral, moment: Moment
 ) -> list[Any]:
@@ -114,7 +127,13 @@ def link_referral(
         wished_site_id=source.site_id,
         match_permille=source.match_permille,
     )
-    return [linked, SourceKept(source.receipt_id, command.digest)]
+    kept = SourceKept(source.receipt_id, command.digest, command.indications, _said_by(command))
+    entry = referral.entry
+    rises = list(Urgency).index(source.urgency) > list(Urgency).index(referral.urgency)
+    moved = (
+        [Prioritized(min(entry.priority, PRIORITIES[source.urgency]), "urgency")] if entry and rises else []
+    )
+    return [linked, kept, *moved]
 
 
 def _source(receipt_id: str, command: ReceiveReferral, moment: Moment, match: int) -> Source:
@@ -129,16 +148,6 @@ def _source(receipt_id: str, command: ReceiveReferral, moment: Moment, match: in
     )
 
 
-def _refuse_age(age: int, rules: IntakeRules) -> None:
-    if age < rules.min_age:
-        raise Refused(
-            "under_age",
-            f"The person is younger than the {rules.min_age} years from which the programs admit.",
-        )
-    if age > rules.max_age:
-        raise Refused("over_age", f"The birth date makes the person older than {rules.max_age} years.")
-
-
 def _urgency(command: ReceiveReferral, moment: Moment) -> Urgency:
     """A fresh suicidal crisis makes a routine referral urgent; an overdose coded long ago does not."""
     since = moment.at.date() - timedelta(days=moment.rules.intake.suicide_code_days)
@@ -148,9 +157,14 @@ def _urgency(command: ReceiveReferral, moment: Moment) -> Urgency:
 
 def _flags(command: ReceiveReferral, known: Known, age: int, rules: IntakeRules) -> tuple[str, ...]:
     """What somebody should look at before the first call."""
-    flags = {f for i in command.indications for c in i.classes if (f := indications.FLAGS.get(c))}
+    flags = set(_said_by(command))
     if age >= rules.flag_age:
         flags.add("check_age")
     if known.looks_like_somebody:
         flags.add("possible_match")
     return tuple(sorted(flags))
+
+
+def _said_by(command: ReceiveReferral) -> tuple[str, ...]:
+    found = {f for i in command.indications for c in i.classes if (f := indications.FLAGS.get(c))}
+    return tuple(sorted(found))

@@ -101,6 +101,11 @@ def sign_consent(referral: Referral, command: SignConsent, moment: Moment) -> li
             Guard("consent_known", drafted is not None, "there is no such consent"),
             guards.known("signer", command.signer, SIGNERS),
             Guard(
+                "not_over",
+                drafted is None or drafted.expires_at is None or moment.at < drafted.expires_at,
+                "it would be over before it begins",
+            ),
+            Guard(
                 "signature_missing",
                 drafted is None or bool(drafted.missing),
                 "nobody has to sign it any more",

@@ -84,7 +84,7 @@ def next_action(referral: Referral, at: datetime, rules: Rulebook) -> NextAction
         return NextAction("resolve_alert")
     match referral.stage:
         case Stage.REFERRED:
-            consented = guards.treatment_consent(referral, verbal=True).holds
+            consented = guards.treatment_consent(referral, at, verbal=True).holds
             return NextAction("screen" if consented else "contact")
         case Stage.SCREENED:
             return _screened(referral, at, rules)
@@ -111,16 +111,12 @@ def _screened(referral: Referral, at: datetime, rules: Rulebook) -> NextAction:
 
 def _assessed(referral: Referral, at: datetime, rules: Rulebook) -> NextAction:
     today = local_date(at, referral.tz)
-    cover = referral.coverage
-    payer = (cover.payer_id, str(cover.plan_kind)) if cover else ()
-    needs_certificate = rules.at(
-        referral.network_id, referral.site_id, payer=payer
-    ).payer.certification_required
+    needs_certificate = guards.rules_for(referral, rules).payer.certification_required
     missing = (
         ("decide_on_level", guards.level_served(referral, rules.intake)),
         ("decide_on_level", guards.can_live_at_home(referral)),
         ("renew_assessment", guards.assessment_current(referral, today, rules.intake)),
-        ("sign_consent", guards.treatment_consent(referral)),
+        ("sign_consent", guards.treatment_consent(referral, at)),
         ("verify_coverage", guards.coverage_decided(referral, today)),
         ("get_authorization", guards.authorization_approved(referral, today)),
         ("certify", guards.certified(referral, today, needs_certificate)),

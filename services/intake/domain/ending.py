@@ -90,6 +90,8 @@ def _grounds(referral: Referral, reason: DeclineReason, moment: Moment, *, same_
     if reason is DeclineReason.UNREACHABLE and referral.stage is Stage.DETOX_REFERRED:
         today = local_date(moment.at, referral.tz)
         return [_left_detox(referral), _lost_since(referral, today, rules), _not_reached(referral)]
+    if reason is DeclineReason.NO_CAPACITY:
+        return [_waited_out(referral, moment.at, rules)]
     if reason is DeclineReason.UNREACHABLE and referral.stage is Stage.WAITLISTED:
         return [_waited_out(referral, moment.at, rules)]
     return []

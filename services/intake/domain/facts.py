@@ -6,7 +6,9 @@ from typing import Any
 
 from contracts.decisions import Moment
 from contracts.intake import Diagnosis
+from services.intake.domain.indications import Indication
 from services.intake.domain.state import (
+    Alert,
     Certificate,
     Consent,
     Hold,
@@ -59,8 +61,21 @@ class AlertJoined:
     """What an open alert rests on."""
 
     alert_id: str
-    kind: str
     reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTaken:
+    """An alert that was open on an earlier way of this person, as it stood there."""
+
+    alert: Alert
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsPassedOn:
+    """The open alerts went along with the person."""
+
+    to: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +116,8 @@ class SourceKept:
 
     receipt_id: str
     digest: str
+    indications: tuple[Indication, ...] = ()
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +186,8 @@ FACTS: tuple[type, ...] = (
     FindingsKept,
     ConsentDrafted,
     AlertJoined,
+    AlertTaken,
+    AlertsPassedOn,
     OwnerNamed,
     Certified,
     UnitsUsed,

@@ -163,10 +163,10 @@ def _reasons(orders: list[dict[str, Any]]) -> Iterator[Indication]:
 
 def _coded(concept: Any, onset: date | None) -> Iterator[Indication]:
     for coding in _list(_dict(concept).get("coding")):
-        system, code = _string(_dict(coding).get("system")), _string(_dict(coding).get("code"))
+        system, code = _text(_dict(coding).get("system")), _text(_dict(coding).get("code"), 20)
         classes = classes_of(system, code)
         if classes:
-            yield Indication(system, code[:20], classes, onset)
+            yield Indication(system, code, classes, onset)
 
 
 def _codes(concept: Any) -> set[str]:

@@ -26,6 +26,7 @@ from services.intake.domain.state import (
 )
 
 CONTACTS_KEPT = 50
+SOURCES_KEPT = 50
 
 
 def evolve(state: Referral | None, fact: Any) -> Referral:
@@ -70,7 +71,12 @@ def _source_kept(state: Referral, fact: kept.SourceKept) -> Referral:
     sources = tuple(
         replace(s, digest=fact.digest) if s.receipt_id == fact.receipt_id else s for s in state.sources
     )
-    return replace(state, sources=sources)
+    return replace(
+        state,
+        sources=(sources[0], *sources[1:][-SOURCES_KEPT:]),
+        indications=tuple(dict.fromkeys((*state.indications, *fact.indications)))[-SOURCES_KEPT:],
+        flags=tuple(sorted({*state.flags, *fact.flags})),
+    )
 
 
 def _declined(state: Referral, fact: said.ReferralDeclined) -> Referral:
@@ -128,7 +134,12 @@ def _alerted(state: Referral, fact: said.SafetyAlertRaised) -> Referral:
     else:
         # What was taken in hand as moderate must be taken in hand anew once it is high.
         risen = replace(
-            standing, severity=fact.severity, due_ack_at=fact.due_ack_at, acknowledged_at=None, escalations=0
+            standing,
+            severity=fact.severity,
+            due_ack_at=fact.due_ack_at,
+            acknowledged_at=None,
+            acknowledged_by=None,
+            late=False,
         )
     return replace(state, alerts=(*(a for a in state.alerts if a.id != risen.id), risen))
 
@@ -142,6 +153,15 @@ def _alert_changed(state: Referral, alert_id: str, **changes: Any) -> Referral:
 def _alert_joined(state: Referral, fact: kept.AlertJoined) -> Referral:
     known = next((a.reasons for a in state.alerts if a.id == fact.alert_id), ())
     return _alert_changed(state, fact.alert_id, reasons=tuple(dict.fromkeys((*known, *fact.reasons))))
+
+
+def _alert_taken(state: Referral, fact: kept.AlertTaken) -> Referral:
+    others = tuple(a for a in state.alerts if a.id != fact.alert.id)
+    return replace(state, alerts=(*others, fact.alert))
+
+
+def _alerts_passed_on(state: Referral, _fact: kept.AlertsPassedOn) -> Referral:
+    return replace(state, alerts=())
 
 
 def _acknowledged(state: Referral, fact: said.SafetyAlertAcknowledged) -> Referral:
@@ -347,6 +367,8 @@ _FOLDS: dict[type, Callable[[Referral, Any], Referral]] = {
     said.SafetyAlertAcknowledged: _acknowledged,
     said.SafetyAlertResolved: _resolved,
     kept.AlertJoined: _alert_joined,
+    kept.AlertTaken: _alert_taken,
+    kept.AlertsPassedOn: _alerts_passed_on,
     kept.ScreeningKept: _screening_kept,
     kept.ScreeningVoided: _voided,
     said.PatientScreened: _same,

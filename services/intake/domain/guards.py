@@ -10,7 +10,14 @@ from contracts.vocabulary import AgeBand, LevelOfCare, PlanKind, Risk
 from services.intake.domain.people import local_date
 from services.intake.domain.state import Referral, Stage
 
-_PAID_BY_PATIENT = (PlanKind.SELF_PAY, PlanKind.SLIDING_FEE)
+PAID_BY_PATIENT = (PlanKind.SELF_PAY, PlanKind.SLIDING_FEE)
+
+
+def rules_for(referral: Referral, rules: Rulebook, program_id: str = "") -> Rulebook:
+    """The site's rules, with what the payer and a program do differently."""
+    cover = referral.coverage
+    payer = (cover.payer_id, str(cover.plan_kind)) if cover else ()
+    return rules.at(referral.network_id, referral.site_id, program_id, payer)
 
 
 def in_stage(referral: Referral, *stages: Stage) -> Guard:
@@ -31,9 +38,9 @@ def known(id: str, value: str, words: Collection[str]) -> Guard:
     )
 
 
-def treatment_consent(referral: Referral, *, verbal: bool = False) -> Guard:
-    """T2 takes a verbal consent, T12 a signed one."""
-    given = referral.consent("treatment", *(("treatment_verbal",) if verbal else ()))
+def treatment_consent(referral: Referral, at: datetime, *, verbal: bool = False) -> Guard:
+    """T2 takes a verbal consent, T12 a signed one; at the instant that one names it is over."""
+    given = referral.consent("treatment", *(("treatment_verbal",) if verbal else ()), at=at)
     unsigned = sorted({s for c in referral.consents if c.kind == "treatment" for s in c.missing})
     return Guard(
         "treatment_consent",
@@ -155,6 +162,17 @@ def can_live_at_home(referral: Referral) -> Guard:
     )
 
 
+def may_be_offered(referral: Referral, rules: IntakeRules) -> list[Guard]:
+    """What must hold of a person, however fresh the findings are, before a seat is asked for or taken."""
+    return [
+        level_served(referral, rules),
+        can_live_at_home(referral),
+        suicide_risk_not_high(referral),
+        withdrawal_not_high(referral),
+        no_high_alert(referral),
+    ]
+
+
 def minutes_in_band(level: LevelOfCare | None, minutes: int, band_of: AgeBand, rules: Rulebook) -> Guard:
     """T12: the prescribed week lies within the level's band for the age."""
     try:
@@ -173,7 +191,7 @@ def coverage_decided(referral: Referral, today: date) -> Guard:
     """T12: coverage that is active today, or the patient pays, or payment is waived."""
     cover = referral.coverage
     decided = cover is not None and (
-        cover.plan_kind in _PAID_BY_PATIENT
+        cover.plan_kind in PAID_BY_PATIENT
         or cover.status == "waived"
         or (cover.status == "active" and cover.holds_on(today))
     )

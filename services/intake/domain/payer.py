@@ -1,5 +1,6 @@
 """What payers say: coverage, authorization and what remains of it, and who certified the need."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -12,7 +13,7 @@ from services.intake.domain import guards
 from services.intake.domain.facts import Certified, UnitsUsed, WaitEnded, about
 from services.intake.domain.people import local_date, midnight
 from services.intake.domain.state import Authorization, Certificate, Referral, Stage
-from services.intake.domain.waitlist import enter_waitlist
+from services.intake.domain.waitlist import PAYER_REASONS, enter_waitlist
 
 COVERAGE_STATUSES = frozenset({"active", "inactive", "unknown", "pended", "waived"})
 AUTHORIZATION_STATUSES = frozenset(
@@ -90,11 +91,12 @@ def verify_coverage(referral: Referral, command: VerifyCoverage, moment: Moment)
         estimated_patient_share_cents=command.patient_share_cents,
         hardship=command.hardship,
     )
-    pended, decided = command.status == "pended", command.status in ("active", "waived")
+    paid = command.status in ("active", "waived") or command.plan_kind in guards.PAID_BY_PATIENT
+    over = ("coverage_pended",) if command.auth_required else PAYER_REASONS
     return [
         verified,
-        *_wait_for_payer(referral, pended, "coverage_pended", moment),
-        *_stop_waiting(referral, decided, "coverage_pended", moment),
+        *_wait_for_payer(referral, command.status == "pended" and not paid, "coverage_pended", moment),
+        *_stop_waiting(referral, over if paid else (), moment),
     ]
 
 
@@ -130,18 +132,18 @@ def record_authorization(referral: Referral, command: RecordAuthorization, momen
         service_codes=command.service_codes,
         days_per_week=command.days_per_week,
     )
-    pended = command.status in _UNDECIDED
+    pended, decided = command.status in _UNDECIDED, granted or command.status == "not_required"
     return [
         recorded,
         *_watch(referral, recorded, moment),
         *_wait_for_payer(referral, pended, "authorization_pended", moment),
-        *_stop_waiting(referral, granted, "authorization_pended", moment),
+        *_stop_waiting(referral, ("authorization_pended",) if decided else (), moment),
     ]
 
 
 def certify(referral: Referral, command: Certify, moment: Moment) -> list[Any]:
     """Keep a physician's certification; it holds up to and including the day it is due again (K19)."""
-    rules = moment.rules.payer
+    rules = guards.rules_for(referral, moment.rules).payer
     today = local_date(moment.at, referral.tz)
     require(
         "cannot_certify",
@@ -172,7 +174,8 @@ def count_units(referral: Referral, heard: TreatmentDayClosed, moment: Moment) -
     if covering.used.get(day, 0) == units:
         return []
     after = covering.drawing(day, units)
-    return [UnitsUsed(covering.id, day, units), *_warnings(referral, after, day, moment)]
+    told = [] if referral.closed else _warnings(referral, after, day, moment)
+    return [UnitsUsed(covering.id, day, units), *told]
 
 
 def tell_of_authorization(referral: Referral, woke: Woke, moment: Moment) -> list[Any]:
@@ -239,7 +242,7 @@ def _wait_for_payer(referral: Referral, undecided: bool, why: str, moment: Momen
     return enter_waitlist(referral, why, moment)
 
 
-def _stop_waiting(referral: Referral, decided: bool, why: str, moment: Moment) -> list[Any]:
-    if not decided or referral.entry is None or referral.entry.reason != why:
+def _stop_waiting(referral: Referral, decided: Sequence[str], moment: Moment) -> list[Any]:
+    if referral.entry is None or referral.entry.reason not in decided:
         return []
     return [WaitEnded(moment.at), Unwake("entry_expires"), Unwake("ask_again")]

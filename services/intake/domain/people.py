@@ -90,6 +90,11 @@ def likeness_score(one: Person, other: Person, rules: MatchingRules) -> int:
     return max((points for points, holds in found.items() if holds), default=0)
 
 
+def contradict(one: Person, other: Person) -> bool:
+    """Whether two cannot be the same person, whatever number they share."""
+    return one.birth_date != other.birth_date
+
+
 def _identifier_keys(person: Person) -> set[str]:
     return {_digest("id", _fold(i.system), _plain(i.value)) for i in person.identifiers if _tells_apart(i)}
 

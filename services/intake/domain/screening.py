@@ -55,7 +55,7 @@ def screen_patient(referral: Referral, command: ScreenPatient, moment: Moment) -
         "The screening cannot be recorded",
         [
             in_stage(referral, Stage.REFERRED, Stage.SCREENED, Stage.ASSESSED, Stage.WAITLISTED),
-            guards.treatment_consent(referral, verbal=True),
+            guards.treatment_consent(referral, moment.at, verbal=True),
             Guard(
                 "suicide_screen",
                 suicide is not None,

@@ -49,11 +49,7 @@ def request_seat(referral: Referral, command: RequestSeat, moment: Moment) -> li
         [
             in_stage(referral, Stage.ASSESSED),
             guards.assessment_current(referral, today, rules),
-            guards.level_served(referral, rules),
-            guards.can_live_at_home(referral),
-            guards.suicide_risk_not_high(referral),
-            guards.withdrawal_not_high(referral),
-            guards.no_high_alert(referral),
+            *guards.may_be_offered(referral, rules),
             guards.minutes_in_band(
                 made.level if made else None, command.weekly_minutes, band_of, moment.rules
             ),
@@ -99,8 +95,7 @@ def offer_seat(referral: Referral, command: OfferSeat, moment: Moment) -> list[A
             Guard(
                 "no_open_request", not _waits_for_answer(wish, moment), "a request is already being answered"
             ),
-            guards.no_high_alert(referral),
-            guards.suicide_risk_not_high(referral),
+            *guards.may_be_offered(referral, moment.rules.intake),
             Guard(
                 "start_in_reach",
                 command.earliest_start is None
@@ -123,6 +118,10 @@ def keep_seat(referral: Referral, heard: SeatHeld, moment: Moment) -> list[Any]:
     entry = referral.entry
     if referral.stage is not Stage.WAITLISTED or entry is None or entry.offer is not None:
         return []
+    safe = all(guard.holds for guard in guards.may_be_offered(referral, moment.rules.intake))
+    if entry.reason in PAYER_REASONS or not safe:
+        # What changed since it was asked for speaks against an offer: the seat is kept, nobody is told.
+        return [SeatKept(heard.request_id, hold)]
     ends = moment.at + timedelta(hours=moment.rules.intake.offer_ttl_hours)
     made = WaitlistOfferMade(
         **about(referral, moment),
@@ -198,11 +197,7 @@ def _ask_while_waiting(referral: Referral, moment: Moment, released_at: datetime
     today = local_date(moment.at, referral.tz)
     ready = (
         guards.assessment_current(referral, today, moment.rules.intake),
-        guards.level_served(referral, moment.rules.intake),
-        guards.can_live_at_home(referral),
-        guards.suicide_risk_not_high(referral),
-        guards.withdrawal_not_high(referral),
-        guards.no_high_alert(referral),
+        *guards.may_be_offered(referral, moment.rules.intake),
     )
     if moment.at >= entry.expires_at or not all(guard.holds for guard in ready):
         return []

@@ -23,6 +23,8 @@ class Stage(StrEnum):
     DISCHARGED = "DISCHARGED"
 
 
+PRIORITIES = {Urgency.EMERGENT: 1, Urgency.URGENT: 2, Urgency.ROUTINE: 3}
+"""Where the waiting list puts whom, 1 first."""
 OPEN = (Stage.REFERRED, Stage.SCREENED, Stage.DETOX_REFERRED, Stage.ASSESSED, Stage.WAITLISTED)
 CLOSED = (Stage.DECLINED, Stage.DISCHARGED)
 
@@ -321,9 +323,10 @@ class Referral:
     def closed(self) -> bool:
         return self.stage in CLOSED
 
-    def consent(self, *kinds: str) -> Consent | None:
-        """The newest complete consent of one of some kinds."""
-        return next((c for c in reversed(self.consents) if c.kind in kinds and not c.missing), None)
+    def consent(self, *kinds: str, at: datetime) -> Consent | None:
+        """The newest complete consent of one of some kinds that stands at an instant."""
+        standing = (c for c in reversed(self.consents) if c.kind in kinds and not c.missing)
+        return next((c for c in standing if c.expires_at is None or at < c.expires_at), None)
 
     def authorization(self, level: LevelOfCare, day: date) -> Authorization | None:
         """What covers a day at a level: first what ends first, and what is used up last of all."""

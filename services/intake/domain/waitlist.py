@@ -11,15 +11,14 @@ from contracts.intake import (
     WaitlistOfferDeclined,
     WaitlistOfferExpired,
 )
-from contracts.vocabulary import DeclineReason, Urgency
+from contracts.vocabulary import DeclineReason
 from services.intake.domain import guards
 from services.intake.domain.ending import close
 from services.intake.domain.facts import Prioritized, Requeued, about
 from services.intake.domain.guards import in_stage
 from services.intake.domain.people import local_date
-from services.intake.domain.state import Entry, Hold, Referral, Stage
+from services.intake.domain.state import PRIORITIES, Entry, Hold, Referral, Stage
 
-PRIORITIES = {Urgency.EMERGENT: 1, Urgency.URGENT: 2, Urgency.ROUTINE: 3}
 PAYER_REASONS = ("authorization_pended", "coverage_pended")
 """Who waits for a payer waits for no seat."""
 _OFFER_OVER = Unwake("offer_expires")
@@ -86,12 +85,8 @@ def answer_offer(referral: Referral, command: AnswerOffer, moment: Moment) -> li
         checks += [
             guards.seat_held(referral, moment.at),
             guards.assessment_current(referral, today, rules),
-            guards.level_served(referral, rules),
-            guards.can_live_at_home(referral),
             guards.suicide_screen_current(referral, today, rules),
-            guards.suicide_risk_not_high(referral),
-            guards.withdrawal_not_high(referral),
-            guards.no_high_alert(referral),
+            *guards.may_be_offered(referral, rules),
         ]
     require("cannot_answer_offer", "The offer cannot be answered", checks)
     assert entry is not None
@@ -118,7 +113,7 @@ def expire_entry(referral: Referral, woke: Woke, moment: Moment) -> list[Any]:
     if referral.stage is not Stage.WAITLISTED or entry is None or moment.at < entry.expires_at:
         return []
     if entry.offer is not None:
-        return []
+        return [Wake(entry.offer.expires_at, "entry_expires")]
     # Who was never offered a seat was not out of reach: there was none.
     reason = DeclineReason.UNREACHABLE if entry.misses else DeclineReason.NO_CAPACITY
     return _give_up(referral, entry, moment, reason)

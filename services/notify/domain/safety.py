@@ -21,6 +21,7 @@ from services.notify.domain.person import (
 from services.notify.domain.queueing import tell_staff, withdraw_all
 
 Raised: TypeAlias = intake.SafetyAlertRaised | progress.SafetyAlertRaised
+Escalated: TypeAlias = intake.SafetyAlertEscalated | progress.SafetyAlertEscalated
 Resolved: TypeAlias = intake.SafetyAlertResolved | progress.SafetyAlertResolved
 
 
@@ -32,9 +33,7 @@ def safety_alert_raised(person: Person | None, event: Raised, moment: Moment) ->
     return facts + tell_staff(known, moment, "safety_alert", key, words, always=True)
 
 
-def safety_alert_escalated(
-    person: Person | None, event: intake.SafetyAlertEscalated, moment: Moment
-) -> list[Fact]:
+def safety_alert_escalated(person: Person | None, event: Escalated, moment: Moment) -> list[Fact]:
     """Nobody took it in hand: whoever is named hears of it at once, and again with every escalation."""
     known, facts = _alarmed(person, event, moment)
     words = {
@@ -42,7 +41,8 @@ def safety_alert_escalated(
         "until": say_instant(event.due_ack_at, known.tz),
         "number": str(event.escalation),
     }
-    key = f"alert:{event.alert_id}:escalation:{event.escalation}"
+    # Progress counts anew when it takes an alert over, so a number alone would silence what comes after.
+    key = f"alert:{event.alert_id}:{event.severity}:{event.service()}:escalation:{event.escalation}"
     return facts + tell_staff(
         known, moment, "safety_alert_escalated", key, words, role=event.to_role, always=True
     )
@@ -72,9 +72,7 @@ def detox_completed(person: Person, event: intake.DetoxCompleted, _moment: Momen
     return [AwayNoted(away=False)] if person.away and event.medically_cleared else []
 
 
-def _alarmed(
-    person: Person | None, event: Raised | intake.SafetyAlertEscalated, moment: Moment
-) -> tuple[Person, list[Fact]]:
+def _alarmed(person: Person | None, event: Raised | Escalated, moment: Moment) -> tuple[Person, list[Fact]]:
     """The person with the alert open, and the facts that lead there; a danger needs no earlier word."""
     met = [] if person is not None else [PersonMet.by(event, "UTC")]
     known = person if person is not None else evolve(None, PersonMet.by(event, "UTC"))

@@ -214,6 +214,11 @@ def _acknowledged(state: Episode, fact: said.SafetyAlertAcknowledged) -> Episode
     return _alert(state, fact.alert_id, acknowledged=True)
 
 
+@_on(said.SafetyAlertEscalated)
+def _escalated(state: Episode, fact: said.SafetyAlertEscalated) -> Episode:
+    return _alert(state, fact.alert_id, escalations=fact.escalation)
+
+
 @_on(AlertLapsed)
 def _lapsed(state: Episode, fact: AlertLapsed) -> Episode:
     return _alert(state, fact.alert_id, lapsed=True)

@@ -99,6 +99,7 @@ class Alert:
     due_ack_at: datetime
     acknowledged: bool = False
     lapsed: bool = False
+    escalations: int = 0
 
 
 @dataclass(frozen=True, slots=True)

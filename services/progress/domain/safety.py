@@ -1,11 +1,12 @@
 """What cannot wait: safety alerts, and substance use that became known."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from contracts.decisions import Guard, Moment, Refused, Unwake, Wake, Woke, require
 from contracts.progress import (
     SafetyAlertAcknowledged,
+    SafetyAlertEscalated,
     SafetyAlertRaised,
     SafetyAlertResolved,
     SubstanceUseReported,
@@ -82,18 +83,36 @@ def acknowledge_alert(state: Episode, command: AcknowledgeAlert, moment: Moment)
 
 
 def resolve_alert(state: Episode, command: ResolveAlert, moment: Moment) -> Facts:
-    """Only a person closes an alert; then less treatment may be thought of again."""
+    """Only a person closes an alert that was taken in hand; then less treatment may be thought of again."""
     alert = _alert(state, command.alert_id)
-    require("alert_not_resolved", "The alert cannot be resolved", [clinical(moment)])
+    require(
+        "alert_not_resolved",
+        "The alert cannot be resolved",
+        [clinical(moment), Guard("acknowledged", alert.acknowledged, "nobody acknowledged it yet")],
+    )
     resolved = SafetyAlertResolved(**about(state, moment.actor), alert_id=alert.id, resolved_at=moment.at)
     return then(state, moment, [resolved, Unwake(f"alert_due:{alert.id}")], review_step_down)
 
 
-def lapse_alert(state: Episode, message: Woke, _moment: Moment) -> Facts:
-    """Nobody acknowledged in time: the lateness is kept and shown."""
+def escalate_alert(state: Episode, message: Woke, moment: Moment) -> Facts:
+    """Nobody acknowledged in time: the lateness is kept, the next is told, and again until somebody does."""
     alert_id = message.what.partition(":")[2]
-    late = any(a.id == alert_id and not a.acknowledged and not a.lapsed for a in state.alerts)
-    return [AlertLapsed(alert_id)] if late and not state.over else []
+    alert = next((a for a in state.alerts if a.id == alert_id), None)
+    if state.over or alert is None or alert.acknowledged or moment.at < alert.due_ack_at:
+        return []
+    rules = moment.rules.intake
+    escalated = SafetyAlertEscalated(
+        **about(state, moment.actor),
+        alert_id=alert.id,
+        kind=alert.kind,
+        severity=alert.severity,
+        due_ack_at=alert.due_ack_at,
+        escalation=alert.escalations + 1,
+        to_role=rules.escalate_to[min(alert.escalations, len(rules.escalate_to) - 1)],
+    )
+    lapsed = [] if alert.lapsed else [AlertLapsed(alert.id)]
+    again = timedelta(minutes=rules.escalate_minutes[alert.severity])
+    return [*lapsed, escalated, Wake(moment.at + again, message.what)]
 
 
 def report_substance_use(state: Episode, command: ReportSubstanceUse, moment: Moment) -> Facts:

@@ -98,6 +98,7 @@ async def referral_declined(unit: Unit, key: str, _event: ReferralDeclined, mome
     state = await unit.load(CALENDARS, key)
     if state is not None:
         await let_go(unit, state, "referral_declined", moment)
+        unit.record(CALENDARS, key, [Unwake("place")])
 
 
 async def referred_to_detox(unit: Unit, key: str, _event: DetoxReferred, moment: Moment) -> None:
@@ -105,6 +106,7 @@ async def referred_to_detox(unit: Unit, key: str, _event: DetoxReferred, moment:
     state = await unit.load(CALENDARS, key)
     if state is not None and not state.running:
         await let_go(unit, state, "detox", moment)
+        unit.record(CALENDARS, key, [Unwake("place")])
 
 
 async def admit(unit: Unit, key: str, event: PatientAdmitted, _moment: Moment) -> None:
