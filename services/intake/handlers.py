@@ -51,7 +51,8 @@ async def _holder(
     unit: Unit, key: str, keys: Sequence[str], command: domain.ReceiveReferral
 ) -> domain.Referral | None:
     """The open way of the person; None where it closed in the meantime."""
-    id = await store.find_holder(unit.db, command.network_id, keys, key)
+    born = command.person.birth_date
+    id = await store.find_holder(unit.db, command.network_id, keys, key, born)
     referral: domain.Referral | None = await unit.load(REFERRALS, id) if id is not None else None
     return None if referral is None or referral.closed else referral
 
@@ -85,7 +86,7 @@ async def _open(
     await store.remember_person(unit.db, command.network_id, keys, key)
     referral = unit.record(REFERRALS, key, facts)
     await _pass_alerts(unit, [e["id"] for e in earlier if e["alerted"]], key, moment)
-    return _answer(key, command, referral)
+    return _answer(unit, key, command, referral)
 
 
 async def _pass_alerts(unit: Unit, ids: Sequence[str], key: str, moment: Moment) -> None:
@@ -111,11 +112,16 @@ async def _link(
     facts = domain.link_referral(referral, key, match, command, moment)
     before = next((s.receipt_id for s in referral.sources if s.digest == command.digest), key)
     linked = unit.record(REFERRALS, referral.id, facts)
-    return _answer(key if facts else before, command, linked, linked=True)
+    return _answer(unit, key if facts else before, command, linked, linked=True)
 
 
 def _answer(
-    receipt_id: str, command: domain.ReceiveReferral, referral: domain.Referral, *, linked: bool = False
+    unit: Unit,
+    receipt_id: str,
+    command: domain.ReceiveReferral,
+    referral: domain.Referral,
+    *,
+    linked: bool = False,
 ) -> dict[str, Any]:
     """The same words whether a way opened or was open; where it went, only for those who may look there."""
     neutral = {
@@ -132,6 +138,7 @@ def _answer(
         "stage": str(referral.stage),
         "flags": list(referral.flags),
         "linked": linked,
+        "said": [{"id": said.id, "type": said.type} for said in unit.outbox],
     }
 
 

@@ -21,8 +21,9 @@ _CLAIM = """INSERT INTO open_people (network_id, person_key, referral_id)
   SELECT $1, k, $3 FROM unnest($2::text[]) AS k ORDER BY k
   ON CONFLICT DO NOTHING RETURNING person_key"""
 
-_HOLDER = """SELECT referral_id FROM open_people
-  WHERE network_id = $1 AND person_key = ANY($2) AND referral_id <> $3 ORDER BY referral_id LIMIT 1"""
+_HOLDER = """SELECT r.id FROM open_people p JOIN referrals r ON r.id = p.referral_id
+  WHERE p.network_id = $1 AND p.person_key = ANY($2) AND p.referral_id <> $3
+  ORDER BY r.born = $4 DESC, r.id LIMIT 1"""
 
 _RELINK = "UPDATE open_people SET referral_id = $2 WHERE referral_id = $1"
 
@@ -113,9 +114,11 @@ async def claim_person(db: Connection, network_id: str, keys: Sequence[str], ref
     return len(claimed) == len(keys)
 
 
-async def find_holder(db: Connection, network_id: str, keys: Sequence[str], referral_id: str) -> str | None:
-    """The open referral that holds a person."""
-    found: str | None = await db.fetchval(_HOLDER, network_id, list(keys), referral_id)
+async def find_holder(
+    db: Connection, network_id: str, keys: Sequence[str], referral_id: str, born: date
+) -> str | None:
+    """The open referral that holds a person, one of the same birth date before others."""
+    found: str | None = await db.fetchval(_HOLDER, network_id, list(keys), referral_id, born.isoformat())
     return found
 
 

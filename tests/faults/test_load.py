@@ -274,7 +274,11 @@ async def test_callers_who_never_finish_their_requests_keep_nobody_else_out_for_
             writer.close()
 
     assert_all_answered_soon([meanwhile], {"overloaded"}, HANG_SECONDS)
-    assert {line.split()[1] for line in told} == {b"408"}
+    # Who comes in between takes one of the places, if it is read before the last of the slow ones.
+    statuses = Counter(line.split()[1] for line in told)
+    assert statuses == Counter({b"408": MAX_REQUESTS - (meanwhile.status == 201)}) + Counter(
+        {b"503": int(meanwhile.status == 201)}
+    )
     assert afterwards.status == 201
 
 

@@ -44,6 +44,7 @@ class Received(View):
     stage: domain.Stage | None = None
     flags: list[str] | None = None
     linked: bool | None = None
+    said: list[Said] | None = None
 
 
 class IdentifierView(View):
