@@ -9,6 +9,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.errors import NoRespondersError
 
 from contracts.catalogue import events_of
 from contracts.subjects import said_subjects
@@ -124,7 +125,11 @@ async def test_a_command_is_answered_by_its_service_to_whoever_asked(stack: Stac
 
         await intake.subscribe("handrail-command.intake.receive", queue="intake", cb=answer)
         await intake.flush()
-        assert (await asker.request("handrail-command.intake.receive", b"{}", timeout=2)).data == b"done"
+        try:
+            answered = await asker.request("handrail-command.intake.receive", b"{}", timeout=2)
+        except NoRespondersError:
+            pytest.fail(f"nobody listens: {violations}, {intake.is_connected}, {intake.last_error}")
+        assert answered.data == b"done"
         assert violations == []
 
 
