@@ -231,22 +231,26 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def _say_problems(document: dict[str, Any]) -> dict[str, Any]:
-    """A problem has a media type of its own, which a response model cannot say."""
-    for methods in document["paths"].values():
-        for operation in methods.values():
-            for response in operation["responses"].values():
-                content = response.get("content", {})
-                plain = content.get("application/json", {})
-                if plain.get("schema", {}).get("$ref", "").endswith("/Problem"):
-                    content["application/problem+json"] = content.pop("application/json")
-    return document
+class Api(FastAPI):
+    """An application whose description says that problems have a media type of their own."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        for methods in document["paths"].values():
+            for operation in methods.values():
+                for response in operation["responses"].values():
+                    _say_problem(response.get("content", {}))
+        return document
+
+
+def _say_problem(content: dict[str, Any]) -> None:
+    plain = content.get("application/json", {})
+    if plain.get("schema", {}).get("$ref", "").endswith("/Problem"):
+        content["application/problem+json"] = content.pop("application/json")
 
 
 def install(app: FastAPI) -> None:
     """Give an app the edge that all services share."""
-    described = app.openapi
-    app.openapi = lambda: _say_problems(described())  # type: ignore[method-assign]
 
     @app.exception_handler(Refused)
     async def _refused(_: Request, error: Refused) -> JSONResponse:

@@ -60,7 +60,7 @@ def build(service: Service, settings: Settings) -> FastAPI:
             await asyncio.wait({closed}, timeout=DRAIN_SECONDS)
             runtime.pool.terminate()
 
-    app = FastAPI(
+    app = http.Api(
         title=f"Handrail {service.name}",
         description=service.purpose,
         version="1",

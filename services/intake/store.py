@@ -48,7 +48,7 @@ _RELEASE = "DELETE FROM open_people WHERE referral_id = $1"
 _NEXT = """SELECT id FROM referrals
   WHERE network_id = $1 AND site_id = $2 AND stage = 'WAITLISTED' AND id <> ALL($3)
     AND state -> 'entry' ->> 'offer' IS NULL
-    AND state -> 'entry' ->> 'reason' NOT IN ('authorization_pended', 'coverage_pended')
+    AND state -> 'entry' ->> 'reason' <> ALL($5)
     AND ((state -> 'wish' ->> 'for_release_at') IS NULL
       OR (state -> 'wish' ->> 'for_release_at')::timestamptz < $4)
   ORDER BY (state -> 'entry' ->> 'priority')::int, (state -> 'entry' ->> 'queued_at')::timestamptz, id
@@ -107,8 +107,8 @@ async def find_site(db: Connection, network_id: str, site_id: str) -> domain.Sit
 async def claim_person(db: Connection, network_id: str, keys: Sequence[str], referral_id: str) -> bool:
     """Claim a person for one referral; False when somebody holds any of the keys.
 
-    Waits for a claim that is being made at the same time. What was claimed here before the
-    refusal goes with the caller's transaction.
+    Waits for a claim that is being made at the same time. Whatever was claimed stays this referral's
+    until it is passed on or let go.
     """
     claimed = await db.fetch(_CLAIM, network_id, list(keys), referral_id)
     return len(claimed) == len(keys)
@@ -155,7 +155,9 @@ async def next_waiting(
     db: Connection, network_id: str, site_id: str, passed: Sequence[str], released_at: datetime
 ) -> str | None:
     """The first in a site's queue whom no other transaction is busy with and who was not yet asked for."""
-    found: str | None = await db.fetchval(_NEXT, network_id, site_id, list(passed), released_at)
+    found: str | None = await db.fetchval(
+        _NEXT, network_id, site_id, list(passed), released_at, domain.PAYER_REASONS
+    )
     return found
 
 

@@ -14,6 +14,7 @@ from tests.intake.story import (
     COVERED,
     DIRECTOR,
     NO_RISKS,
+    SEAT,
     Story,
     admitted,
     asked,
@@ -217,3 +218,12 @@ def test_a_high_alert_comes_before_a_moderate_one_that_is_due_earlier() -> None:
     moderate, high = story.alert(), story.alert("withdrawal")
     story.change(alerts=(replace(moderate, due_ack_at=story.at), high))
     assert todo(story).due_at == high.due_ack_at
+
+
+def test_a_request_that_scheduling_never_answered_is_asked_for_again() -> None:
+    story = assessed()
+    story.do(domain.verify_coverage, COVERED)
+    story.do(domain.request_seat, SEAT)
+    assert domain.next_action(story.state, story.at, story.rules).what == "await_seat"
+    story.later(days=1)
+    assert domain.next_action(story.state, story.at, story.rules).what == "request_seat"

@@ -298,6 +298,8 @@ class TestOutOfTurn:
     def test_a_person_may_ask_where_the_assessment_must_be_renewed_first(self) -> None:
         story = waiting().later(days=29)
         story.do(domain.offer_seat, OUT_OF_TURN)
+        assert story.state.wish
+        assert story.state.wish.out_of_turn == "discharge_from_hospital"
         asked = story.said(intake.SeatRequested)[-1]
         assert asked.earliest_start == date(2026, 2, 7)
         story.later(days=2).seat_held("hold-2", timedelta(days=3))

@@ -15,7 +15,6 @@ from services.intake.api.views import CARE
 
 routes = APIRouter()
 
-_TAKEN: dict[str, Any] = {"status_code": 201, "response_model": models.Taken}
 _CURSOR = re.compile(r"([0-9])_([A-Za-z0-9_-]{1,64})", re.ASCII)
 
 
@@ -47,14 +46,14 @@ async def read_queue(
     return PageOf(items=shown, cursor=more)
 
 
-@routes.post("/v1/referrals/{referral_id}/claim", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/claim", **models.TAKEN)
 async def claim_referral(referral_id: Token, call: Call) -> Any:
     """Look after a referral that nobody has."""
     call.require_role(*CARE)
     return await call.take(domain.ClaimReferral(), on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/owner", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/owner", **models.TAKEN)
 async def hand_over_referral(referral_id: Token, body: OwnerBody, call: Call) -> Any:
     """Hand a referral over to somebody, or back to everybody with null."""
     call.require_role(*CARE)

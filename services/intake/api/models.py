@@ -29,6 +29,10 @@ class Taken(View):
     stage: domain.Stage | None = None
 
 
+TAKEN: dict[str, Any] = {"status_code": 201, "response_model": Taken}
+"""How every command's route is declared."""
+
+
 class Received(View):
     """The answer to a referral: the same whether a way opened or was open already.
 
@@ -47,21 +51,6 @@ class Received(View):
     said: list[Said] | None = None
 
 
-class IdentifierView(View):
-    system: str
-    value: str
-
-
-class PersonView(View):
-    given: str
-    family: str
-    birth_date: date
-    sex: str | None = None
-    phone: str | None = None
-    language: str | None = None
-    identifiers: tuple[IdentifierView, ...] = ()
-
-
 class SourceView(View):
     """One of those who referred the person."""
 
@@ -71,15 +60,6 @@ class SourceView(View):
     received_at: datetime
     site_id: str
     match_permille: int
-
-
-class IndicationView(View):
-    """A coded condition that somebody should ask about, since when it is coded where that is known."""
-
-    system: str
-    code: str
-    classes: tuple[str, ...]
-    onset: date | None = None
 
 
 class ScreeningView(View):
@@ -118,12 +98,6 @@ class AuthorizationRow(AuthorizationView):
     site_id: str
 
 
-class OfferView(View):
-    offered_at: datetime
-    expires_at: datetime
-    needs: tuple[str, ...] = ()
-
-
 class EntryView(View):
     """A place on the waiting list."""
 
@@ -136,7 +110,7 @@ class EntryView(View):
     queued_at: datetime
     expires_at: datetime
     misses: int
-    offer: OfferView | None = None
+    offer: kept.Offer | None = None
 
 
 class EntryRow(EntryView):
@@ -240,13 +214,13 @@ class ReferralView(View):
     owner_since: datetime | None
     closed_at: datetime | None
     closed_reason: str | None = None
-    person: PersonView | None = None
+    person: domain.Person | None = None
     source: ReferralSource | None = None
     sources: tuple[SourceView, ...] | None = None
     program_kind: ProgramKind | None = None
     plan_kind_hint: PlanKind | None = None
     flags: tuple[str, ...] | None = None
-    indications: tuple[IndicationView, ...] | None = None
+    indications: tuple[domain.Indication, ...] | None = None
     consents: tuple[kept.Consent, ...] | None = None
     screening: ScreeningView | None = None
     alerts: tuple[AlertView, ...] | None = None

@@ -13,11 +13,10 @@ from services.intake.api.views import CARE, MONEY
 
 routes = APIRouter()
 
-_TAKEN: dict[str, Any] = {"status_code": 201, "response_model": models.Taken}
-_LIVE = ["REFERRED", "SCREENED", "DETOX_REFERRED", "ASSESSED", "WAITLISTED", "ADMITTED"]
+_LIVE = [str(stage) for stage in (*domain.OPEN, domain.Stage.ADMITTED)]
 
 
-@routes.post("/v1/referrals/{referral_id}/coverage", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/coverage", **models.TAKEN)
 async def verify_coverage(referral_id: Token, body: CoverageBody, call: Call) -> Any:
     """Record what the payer said about coverage, or that payment is waived."""
     call.require_role(*MONEY)
@@ -34,7 +33,7 @@ async def verify_coverage(referral_id: Token, body: CoverageBody, call: Call) ->
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/authorization", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/authorization", **models.TAKEN)
 async def record_authorization(referral_id: Token, body: AuthorizationBody, call: Call) -> Any:
     """Record a payer's decision on an authorization, a new one or one on file."""
     call.require_role(*MONEY)
@@ -52,7 +51,7 @@ async def record_authorization(referral_id: Token, body: AuthorizationBody, call
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/certification", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/certification", **models.TAKEN)
 async def certify(referral_id: Token, body: CertificationBody, call: Call) -> Any:
     """Record a physician's certification that this level of care is needed."""
     call.require_role(*CARE)
@@ -75,7 +74,6 @@ async def list_authorizations(
     sites = call.who.sites if site_id is None else (site_id,)
     async with call.reading() as db:
         rows = await store.find_referrals(db, call.who, sites=sites, stages=_LIVE, after=cursor, limit=limit)
-    more = rows[-1]["id"] if len(rows) == limit else None
     shown = [
         views.authorization_row(row["state"], a, call.now)
         for row in rows
@@ -86,4 +84,4 @@ async def list_authorizations(
     found = [
         a for a in shown if (units is None or a.units_left <= units) and (days is None or a.days_left <= days)
     ]
-    return PageOf(items=found, cursor=more)
+    return PageOf(items=found, cursor=views.cursor(rows, limit))

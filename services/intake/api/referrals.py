@@ -180,9 +180,8 @@ async def list_referrals(
             owner=owner,
             patient_id=patient_id,
         )
-    more = rows[-1]["id"] if len(rows) == limit else None
     shown = [views.referral(row, call.who.role, call.now, call.rules) for row in rows]
-    return PageOf(items=shown, cursor=more)
+    return PageOf(items=shown, cursor=views.cursor(rows, limit))
 
 
 @routes.get("/v1/referrals/{referral_id}")

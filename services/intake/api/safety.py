@@ -13,8 +13,6 @@ from services.intake.api.views import CARE, CLINICAL
 
 routes = APIRouter()
 
-_TAKEN: dict[str, Any] = {"status_code": 201, "response_model": models.Taken}
-
 
 @routes.get("/v1/alerts")
 async def list_alerts(
@@ -28,19 +26,18 @@ async def list_alerts(
     sites = call.who.sites if site_id is None else (site_id,)
     async with call.reading() as db:
         rows = await store.find_alerted(db, call.who, sites=sites, after=cursor, limit=limit)
-    more = rows[-1]["id"] if len(rows) == limit else None
     shown = [alert for row in rows for alert in views.alert_rows(row["state"], call.now)]
-    return PageOf(items=shown, cursor=more)
+    return PageOf(items=shown, cursor=views.cursor(rows, limit))
 
 
-@routes.post("/v1/referrals/{referral_id}/alerts/{alert_id}/acknowledgement", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/alerts/{alert_id}/acknowledgement", **models.TAKEN)
 async def acknowledge_alert(referral_id: Token, alert_id: Token, call: Call) -> Any:
     """A clinician takes the alert in hand; the escalation stops."""
     call.require_role(*CLINICAL)
     return await call.take(domain.AcknowledgeAlert(alert_id), on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/alerts/{alert_id}/resolution", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/alerts/{alert_id}/resolution", **models.TAKEN)
 async def resolve_alert(referral_id: Token, alert_id: Token, body: ResolutionBody, call: Call) -> Any:
     """A clinician closes the alert, and points at the plan that was made."""
     call.require_role(*CLINICAL)
@@ -48,7 +45,7 @@ async def resolve_alert(referral_id: Token, alert_id: Token, body: ResolutionBod
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/contacts", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/contacts", **models.TAKEN)
 async def log_contact(referral_id: Token, body: ContactBody, call: Call) -> Any:
     """Record an attempt to reach the person."""
     call.require_role(*CARE)

@@ -13,10 +13,8 @@ from services.intake.api.views import CARE
 
 routes = APIRouter()
 
-_TAKEN: dict[str, Any] = {"status_code": 201, "response_model": models.Taken}
 
-
-@routes.post("/v1/referrals/{referral_id}/seat-request", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/seat-request", **models.TAKEN)
 async def request_seat(referral_id: Token, body: SeatRequestBody, call: Call) -> Any:
     """Ask for a weekly place; the answer comes with the next look at the referral."""
     call.require_role(*CARE)
@@ -26,7 +24,7 @@ async def request_seat(referral_id: Token, body: SeatRequestBody, call: Call) ->
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/seat-request/out-of-turn", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/seat-request/out-of-turn", **models.TAKEN)
 async def offer_seat(referral_id: Token, body: OutOfTurnBody, call: Call) -> Any:
     """Ask for a place for one waiting person before their turn, for a reason."""
     call.require_role(*CARE)
@@ -35,7 +33,7 @@ async def offer_seat(referral_id: Token, body: OutOfTurnBody, call: Call) -> Any
     )
 
 
-@routes.post("/v1/referrals/{referral_id}/priority", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/priority", **models.TAKEN)
 async def prioritize(referral_id: Token, body: PriorityBody, call: Call) -> Any:
     """Move a waiting person up or down; 1 comes first."""
     call.require_role(*CARE)
@@ -44,7 +42,7 @@ async def prioritize(referral_id: Token, body: PriorityBody, call: Call) -> Any:
     )
 
 
-@routes.post("/v1/referrals/{referral_id}/offer", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/offer", **models.TAKEN)
 async def answer_offer(referral_id: Token, body: OfferBody, call: Call) -> Any:
     """The person takes the offered place, or does not."""
     call.require_role(*CARE)
@@ -65,9 +63,8 @@ async def list_waitlist(
     async with call.reading() as db:
         rows = await store.find_waiting(db, call.who, sites=sites, after=cursor, limit=limit)
         positions = await store.find_positions(db, call.who, [r["id"] for r in rows])
-    more = rows[-1]["id"] if len(rows) == limit else None
     shown = [
         views.entry_row(row["state"]).model_copy(update={"position": positions.get(row["id"])})
         for row in rows
     ]
-    return PageOf(items=shown, cursor=more)
+    return PageOf(items=shown, cursor=views.cursor(rows, limit))

@@ -23,10 +23,8 @@ from services.intake.api.views import CARE
 
 routes = APIRouter()
 
-_TAKEN: dict[str, Any] = {"status_code": 201, "response_model": models.Taken}
 
-
-@routes.post("/v1/referrals/{referral_id}/consents", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/consents", **models.TAKEN)
 async def grant_consent(referral_id: Token, body: ConsentBody, call: Call) -> Any:
     """Record a consent; it counts once everybody who must has signed."""
     call.require_role(*CARE)
@@ -44,21 +42,21 @@ async def grant_consent(referral_id: Token, body: ConsentBody, call: Call) -> An
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/consents/{consent_id}/signatures", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/consents/{consent_id}/signatures", **models.TAKEN)
 async def sign_consent(referral_id: Token, consent_id: Token, body: SignatureBody, call: Call) -> Any:
     """One more of those who must sign has signed."""
     call.require_role(*CARE)
     return await call.take(domain.SignConsent(consent_id, body.signer), on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/consents/{consent_id}/revocation", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/consents/{consent_id}/revocation", **models.TAKEN)
 async def revoke_consent(referral_id: Token, consent_id: Token, call: Call) -> Any:
     """The person takes a consent back; nothing more rests on it from now on."""
     call.require_role(*CARE)
     return await call.take(domain.RevokeConsent(consent_id), on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/screening", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/screening", **models.TAKEN)
 async def screen_patient(referral_id: Token, body: ScreeningBody, call: Call) -> Any:
     """Record a whole screening: the answers to its instruments, and what was seen."""
     call.require_role(*CARE)
@@ -77,7 +75,7 @@ async def screen_patient(referral_id: Token, body: ScreeningBody, call: Call) ->
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/detox", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/detox", **models.TAKEN)
 async def refer_to_detox(referral_id: Token, body: DetoxBody, call: Call) -> Any:
     """Send the person to withdrawal management first, elsewhere or in house."""
     call.require_role(*CARE)
@@ -87,7 +85,7 @@ async def refer_to_detox(referral_id: Token, body: DetoxBody, call: Call) -> Any
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/detox-return", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/detox-return", **models.TAKEN)
 async def return_from_detox(referral_id: Token, body: DetoxReturnBody, call: Call) -> Any:
     """Record how the detox ended; who is cleared must be screened anew."""
     call.require_role(*CARE)
@@ -95,7 +93,7 @@ async def return_from_detox(referral_id: Token, body: DetoxReturnBody, call: Cal
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/assessment", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/assessment", **models.TAKEN)
 async def assess_patient(referral_id: Token, body: AssessmentBody, call: Call) -> Any:
     """Record a credentialed assessor's judgement of the level of care, and the person's choice."""
     call.require_role(*CARE)
@@ -118,7 +116,7 @@ async def assess_patient(referral_id: Token, body: AssessmentBody, call: Call) -
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/admission", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/admission", **models.TAKEN)
 async def admit_patient(referral_id: Token, body: AdmissionBody, call: Call) -> Any:
     """Admit the person; a refusal names everything that is missing."""
     call.require_role(*CARE)
@@ -126,7 +124,7 @@ async def admit_patient(referral_id: Token, body: AdmissionBody, call: Call) -> 
     return await call.take(command, on=referral_id, extra=views.stage_of)
 
 
-@routes.post("/v1/referrals/{referral_id}/decline", **_TAKEN)
+@routes.post("/v1/referrals/{referral_id}/decline", **models.TAKEN)
 async def decline_referral(referral_id: Token, body: DeclineBody, call: Call) -> Any:
     """End the referral without admission, with the reason and the alternatives that were offered."""
     call.require_role(*CARE)

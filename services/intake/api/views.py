@@ -1,5 +1,6 @@
 """What may be read of a referral, by role."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,6 +38,11 @@ _THOSE_WHO_CARE = (
     "hold", "entry", "past_entry", "closed_reason",
 )  # fmt: skip
 _THOSE_WHO_BILL = ("coverage", "plan_kind_hint", "certificate")
+
+
+def cursor(rows: Sequence[Mapping[str, Any]], limit: int) -> str | None:
+    """Where the next page of a list by id begins; None at its end."""
+    return rows[-1]["id"] if len(rows) == limit else None
 
 
 def stage_of(state: domain.Referral) -> dict[str, Any]:

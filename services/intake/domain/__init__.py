@@ -81,8 +81,9 @@ from services.intake.domain.seats import (
     offer_seat,
     request_seat,
 )
-from services.intake.domain.state import Locus, Referral, Site, Stage
+from services.intake.domain.state import OPEN, Locus, Referral, Site, Stage
 from services.intake.domain.waitlist import (
+    PAYER_REASONS,
     AnswerOffer,
     Prioritize,
     answer_offer,
@@ -93,6 +94,8 @@ from services.intake.domain.waitlist import (
 
 __all__ = [
     "FACTS",
+    "OPEN",
+    "PAYER_REASONS",
     "SITE_FACTS",
     "AcknowledgeAlert",
     "Administered",

@@ -12,6 +12,7 @@ from services.intake.domain.detox import gate_open
 from services.intake.domain.facts import OwnerNamed
 from services.intake.domain.guards import in_stage
 from services.intake.domain.people import local_date
+from services.intake.domain.seats import waits_for_answer
 from services.intake.domain.state import OPEN, Referral, Stage
 from services.intake.domain.waitlist import PAYER_REASONS
 
@@ -126,8 +127,8 @@ def _assessed(referral: Referral, at: datetime, rules: Rulebook) -> NextAction:
         return NextAction(what)
     if referral.hold is not None and at < referral.hold.expires_at:
         return NextAction("admit", referral.hold.expires_at)
-    asked = referral.wish is not None and referral.wish.open
-    return NextAction("await_seat" if asked else "request_seat")
+    patience = rules.intake.ask_again_hours
+    return NextAction("await_seat" if waits_for_answer(referral.wish, at, patience) else "request_seat")
 
 
 def _waiting(referral: Referral, at: datetime, rules: Rulebook) -> NextAction:

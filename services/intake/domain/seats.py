@@ -61,9 +61,7 @@ def request_seat(referral: Referral, command: RequestSeat, moment: Moment) -> li
             Guard(
                 "program_kind", kind is not None, "the kind of program is not known: name it in the request"
             ),
-            Guard(
-                "no_open_request", not _waits_for_answer(wish, moment), "a request is already being answered"
-            ),
+            Guard("no_open_request", not _still_asked(wish, moment), "a request is already being answered"),
             Guard("no_seat_held", not guards.seat_held(referral, moment.at).holds, "a seat is already held"),
         ],
     )
@@ -92,9 +90,7 @@ def offer_seat(referral: Referral, command: OfferSeat, moment: Moment) -> list[A
             in_stage(referral, Stage.WAITLISTED),
             Guard("wish_known", wish is not None, "nobody said yet which week the person needs"),
             Guard("no_offer_open", entry is None or entry.offer is None, "an offer is open already"),
-            Guard(
-                "no_open_request", not _waits_for_answer(wish, moment), "a request is already being answered"
-            ),
+            Guard("no_open_request", not _still_asked(wish, moment), "a request is already being answered"),
             *guards.may_be_offered(referral, moment.rules.intake),
             Guard(
                 "start_in_reach",
@@ -105,7 +101,8 @@ def offer_seat(referral: Referral, command: OfferSeat, moment: Moment) -> list[A
         ],
     )
     assert wish is not None
-    return _ask_for(referral, wish, None, moment, command.earliest_start)
+    out_of_turn = replace(wish, out_of_turn=command.reason)
+    return _ask_for(referral, out_of_turn, None, moment, command.earliest_start)
 
 
 def keep_seat(referral: Referral, heard: SeatHeld, moment: Moment) -> list[Any]:
@@ -192,7 +189,7 @@ def _ask_while_waiting(referral: Referral, moment: Moment, released_at: datetime
     entry, wish = referral.entry, referral.wish
     if referral.stage is not Stage.WAITLISTED or entry is None or wish is None:
         return []
-    if entry.offer is not None or entry.reason in PAYER_REASONS or _waits_for_answer(wish, moment):
+    if entry.offer is not None or entry.reason in PAYER_REASONS or _still_asked(wish, moment):
         return []
     today = local_date(moment.at, referral.tz)
     ready = (
@@ -201,7 +198,7 @@ def _ask_while_waiting(referral: Referral, moment: Moment, released_at: datetime
     )
     if moment.at >= entry.expires_at or not all(guard.holds for guard in ready):
         return []
-    return _ask_for(referral, wish, released_at, moment, None)
+    return _ask_for(referral, replace(wish, out_of_turn=None), released_at, moment, None)
 
 
 def _ask_for(
@@ -240,10 +237,13 @@ def _ask(referral: Referral, wish: SeatWish, moment: Moment) -> list[Any]:
     return [SeatAsked(wish), requested]
 
 
-def _waits_for_answer(wish: SeatWish | None, moment: Moment) -> bool:
-    """An answer that has not come within a day will not come: one may ask again."""
-    patience = timedelta(hours=moment.rules.intake.ask_again_hours)
-    return wish is not None and wish.open and moment.at < wish.asked_at + patience
+def _still_asked(wish: SeatWish | None, moment: Moment) -> bool:
+    return waits_for_answer(wish, moment.at, moment.rules.intake.ask_again_hours)
+
+
+def waits_for_answer(wish: SeatWish | None, at: datetime, patience_hours: int) -> bool:
+    """An answer that has not come in that time will not come: one may ask again."""
+    return wish is not None and wish.open and at < wish.asked_at + timedelta(hours=patience_hours)
 
 
 def _kind_of_diagnoses(referral: Referral) -> ProgramKind | None:

@@ -229,6 +229,8 @@ class SeatWish:
     program_kind: ProgramKind
     weekly_minutes: int
     days_per_week: int
+    out_of_turn: str | None = None
+    """Why staff asked before the person's turn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,17 +95,18 @@ async def offer_ended(
 
 async def referral_declined(unit: Unit, key: str, _event: ReferralDeclined, moment: Moment) -> None:
     """A referral ended without admission: nothing is kept for it."""
-    state = await unit.load(CALENDARS, key)
-    if state is not None:
-        await let_go(unit, state, "referral_declined", moment)
-        unit.record(CALENDARS, key, [Unwake("place")])
+    await _place_no_more(unit, key, "referral_declined", moment)
 
 
 async def referred_to_detox(unit: Unit, key: str, _event: DetoxReferred, moment: Moment) -> None:
     """Who is in detox cannot take a seat: what was held for them is free, and asked for anew later."""
+    await _place_no_more(unit, key, "detox", moment)
+
+
+async def _place_no_more(unit: Unit, key: str, cause: str, moment: Moment) -> None:
     state = await unit.load(CALENDARS, key)
     if state is not None and not state.running:
-        await let_go(unit, state, "detox", moment)
+        await let_go(unit, state, cause, moment)
         unit.record(CALENDARS, key, [Unwake("place")])
 
 
