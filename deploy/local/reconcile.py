@@ -246,7 +246,8 @@ class _Pull:
             while not self._dry.is_set():
                 before = self._taken
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._dry.wait(), PATIENCE)
+                    async with asyncio.timeout(PATIENCE):
+                        await self._dry.wait()
                 if not self._dry.is_set() and self._taken == before:
                     raise RuntimeError(f"the stream fell silent after {before} messages")
         finally:

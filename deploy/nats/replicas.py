@@ -218,7 +218,8 @@ class _Reading:
         while not self._done.is_set():
             before = self.last
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._done.wait(), _SILENCE)
+                async with asyncio.timeout(_SILENCE):
+                    await self._done.wait()
             if not self._done.is_set() and self.last == before:
                 # Only the node itself can answer this; if it does not, nothing is said about its disk.
                 told = await ask(self.client, f"CONSUMER.INFO.{STREAM}.{self._consumer}")

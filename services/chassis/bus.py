@@ -118,6 +118,7 @@ class Bus:
             answer = await self.client.request(subject, payload, timeout=seconds, headers=headers)
         except (TimeoutError, nats.errors.Error, OSError) as error:
             raise BusDown(type(error).__name__) from error
+        _still_wanted()
         body: dict[str, Any] = json.loads(answer.data or b"{}")
         if "error" in body:
             raise BusError(int(body["error"].get("err_code", 0)), str(body["error"].get("description", "")))
@@ -172,7 +173,8 @@ class Bus:
                 wanted = len(found) + ask["batch"]
                 while len(found) < wanted:
                     stirred.clear()
-                    await asyncio.wait_for(stirred.wait(), 5)
+                    async with asyncio.timeout(5):
+                        await stirred.wait()
         except TimeoutError as error:
             raise BusDown("the stream stopped half way") from error
         finally:
@@ -199,6 +201,17 @@ def sequences(reply: str) -> tuple[int, int]:
     parts = reply.split(".")
     at = 5 if len(parts) == 9 else 7
     return int(parts[at]), int(parts[at + 1])
+
+
+def _still_wanted() -> None:
+    """Raise the cancellation that came together with an answer.
+
+    The client waits with `asyncio.wait_for`, which before Python 3.12 drops a cancellation in that moment:
+    whoever was told to end would go on for ever.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _credentials(settings: Settings) -> NatsUserPassword | None:

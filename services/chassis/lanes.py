@@ -139,8 +139,9 @@ class Reader:
                 seconds = max(0.0, min(seconds, (at - self.runtime.clock.now()).total_seconds()))
         if self.waiting:
             return
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.stirred.wait(), seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.stirred.wait()
 
     async def _rebalance(self, connection: db.Connection) -> bool:
         """Take or give up lanes to come to a fair share; True if the lanes changed."""

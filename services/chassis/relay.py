@@ -98,8 +98,9 @@ class Relay:
                 if not self.runtime.bus.connected:
                     raise BusDown("not connected")
                 await self.carry(connection)
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(grew.wait(), POLL_SECONDS)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await grew.wait()
         finally:
             self.runtime.outbox_grew.forget(grew)
 

@@ -130,7 +130,8 @@ class FloodLoad:
 
         while True:
             try:
-                unread = await asyncio.wait_for(_unread(stack), 5)
+                async with asyncio.timeout(5):
+                    unread = await _unread(stack)
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 unread = 0
             if unread > MOST_UNREAD:
@@ -184,7 +185,8 @@ def _digest(document: dict[str, Any]) -> str:
 
 async def _within_patience(work: Coroutine[Any, Any, None], sentence: str) -> None:
     try:
-        await asyncio.wait_for(work, PATIENCE)
+        async with asyncio.timeout(PATIENCE):
+            await work
     except TimeoutError as error:
         raise Trouble(sentence, code="load") from error
 
