@@ -27,6 +27,7 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Permille = Annotated[int, Field(ge=0, le=1000)]
 Cents = Annotated[int, Field(ge=0, le=1_000_000_000, description="Whole cents of the site's currency.")]
 Score = Annotated[int, Field(ge=-10_000, le=10_000)]
+Points = Annotated[int, Field(ge=-10_000_000, le=10_000_000)]
 Weekday = Annotated[int, Field(ge=1, le=7, description="ISO weekday: 1 is Monday.")]
 LocalTime = Annotated[
     str,
@@ -153,6 +154,14 @@ class Modality(StrEnum):
     IN_PERSON = "in_person"
     VIDEO = "video"
     PHONE = "phone"
+
+
+class DevicePolicy(StrEnum):
+    """What happens to phones and other devices during treatment."""
+
+    SURRENDER = "surrender"
+    AIRPLANE_MODE = "airplane_mode"
+    ALLOWED = "allowed"
 
 
 class MissKind(StrEnum):

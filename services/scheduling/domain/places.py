@@ -1,12 +1,12 @@
 """Sites and the groups that meet there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from contracts.decisions import Moment, Refused
-from contracts.scheduling import Break, GroupOpened, SiteOpened
-from contracts.vocabulary import GroupKind, LevelOfCare
+from contracts.scheduling import Attributes, Break, GroupOpened, SiteOpened
+from contracts.vocabulary import GroupKind, LevelOfCare, Modality, ServiceKind
 from services.scheduling.domain.localtime import civil_date, wall_length, wall_minutes, zone_exists
 
 MAX_CAPACITY = 200
@@ -32,7 +32,7 @@ class Group:
     id: str
     network_id: str
     site_id: str
-    kind: GroupKind
+    kind: GroupKind | None
     levels: tuple[LevelOfCare, ...]
     capacity: int
     dow: tuple[int, ...]
@@ -41,6 +41,16 @@ class Group:
     breaks: tuple[Break, ...]
     tz: str
     planned_through: date | None = None
+    service_kind: ServiceKind = ServiceKind.GROUP
+    """An individual or family appointment is a group of one seat, led by its clinician."""
+    min_to_run: int = 0
+    open_enrolment: bool = True
+    attributes: Attributes = field(default_factory=Attributes)
+    room_id: str | None = None
+    facilitator_id: str | None = None
+    modality: Modality = Modality.IN_PERSON
+    closes_on: date | None = None
+    """The first day on which it does not meet any more."""
 
 
 @dataclass(frozen=True, slots=True)

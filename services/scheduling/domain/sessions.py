@@ -7,8 +7,15 @@ from enum import StrEnum
 from uuid import UUID, uuid5
 
 from contracts.decisions import Moment, Refused, Wake
-from contracts.scheduling import Break, SessionCompleted, SessionScheduled
-from contracts.vocabulary import MissKind, ServiceKind
+from contracts.scheduling import (
+    Break,
+    SessionCancelled,
+    SessionCompleted,
+    SessionReassigned,
+    SessionRestored,
+    SessionScheduled,
+)
+from contracts.vocabulary import MissKind, Modality, ServiceKind
 from services.scheduling.domain.localtime import instant, minutes_between
 from services.scheduling.domain.places import Group
 
@@ -61,6 +68,11 @@ class Session:
     """Whose absence has been said, and as what."""
     roster: dict[str, str] = field(default_factory=dict)
     """Who was expected and what became of it, once the session is over."""
+    facilitator_id: str | None = None
+    room_id: str | None = None
+    modality: Modality = Modality.IN_PERSON
+    cancelled: str = ""
+    """Why the session does not take place."""
 
     @property
     def over(self) -> bool:
@@ -135,13 +147,16 @@ def schedule(group: Group, day: date, moment: Moment) -> Sequence[object]:
             site_id=group.site_id,
             session_id=session_id_of(group.id, day),
             group_id=group.id,
-            service_kind=ServiceKind.GROUP,
+            service_kind=group.service_kind,
             start_at=start,
             end_at=end,
             tz=group.tz,
             local_date=day,
             capacity=group.capacity,
             breaks=group.breaks,
+            facilitator_id=group.facilitator_id,
+            room_id=group.room_id,
+            modality=group.modality,
         ),
         Wake(start + grace, "no_show"),
         Wake(end, "end"),
@@ -163,6 +178,9 @@ def evolve(state: Session | None, fact: object) -> Session:
             local_date=fact.local_date,
             capacity=fact.capacity,
             breaks=fact.breaks,
+            facilitator_id=fact.facilitator_id,
+            room_id=fact.room_id,
+            modality=fact.modality,
         )
     if state is None:
         raise TypeError(f"a session does not begin with {type(fact).__name__}")
@@ -174,7 +192,44 @@ def evolve(state: Session | None, fact: object) -> Session:
         return replace(state, roster=fact.roster)
     if isinstance(fact, SessionCompleted):
         return replace(state, stage="completed")
+    if isinstance(fact, SessionCancelled):
+        return replace(state, cancelled=fact.cause)
+    if isinstance(fact, SessionRestored):
+        return replace(state, cancelled="")
+    if isinstance(fact, SessionReassigned):
+        return replace(state, facilitator_id=fact.facilitator_id, room_id=fact.room_id)
     return state
+
+
+def cancel(session: Session, cause: str) -> Sequence[SessionCancelled]:
+    """Say once that a session does not take place; one that is over stays as it was."""
+    if session.over or session.cancelled:
+        return []
+    return [
+        SessionCancelled(
+            network_id=session.network_id,
+            site_id=session.site_id,
+            session_id=session.id,
+            group_id=session.group_id,
+            service_kind=session.service_kind,
+            start_at=session.start_at,
+            end_at=session.end_at,
+            tz=session.tz,
+            local_date=session.local_date,
+            cause=cause,
+        )
+    ]
+
+
+def restore(session: Session, cause: str, moment: Moment) -> Sequence[SessionRestored]:
+    """Let a cancelled session take place after all, unless it would have begun already."""
+    if not session.cancelled or session.start_at <= moment.at:
+        return []
+    return [
+        SessionRestored(
+            network_id=session.network_id, site_id=session.site_id, session_id=session.id, cause=cause
+        )
+    ]
 
 
 def count_minutes(session: Session, late: int, left_early: int, breaks_creditable: bool) -> Minutes:

@@ -1,0 +1,12 @@
+"""The HTTP of scheduling: places, the agreed week, sessions."""
+
+from fastapi import APIRouter
+
+from services.chassis.http import PROBLEMS
+from services.scheduling.api import places, sessions, weeks
+
+routes = APIRouter(tags=["scheduling"], responses=PROBLEMS)
+for _part in (places, weeks, sessions):
+    routes.include_router(_part.routes)
+
+__all__ = ["routes"]

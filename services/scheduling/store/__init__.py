@@ -1,0 +1,32 @@
+"""Every line of SQL of scheduling."""
+
+from services.scheduling.store.aggregates import CALENDARS, GROUPS, SESSIONS, SITES
+from services.scheduling.store.meetings import (
+    book,
+    end_bookings,
+    find_calendar,
+    find_sessions,
+    roster_of,
+    sessions_unfinished,
+)
+from services.scheduling.store.places import find_groups, make_seats, site_of
+from services.scheduling.store.seats import free_seats, offers_of, take_seats
+
+__all__ = [
+    "CALENDARS",
+    "GROUPS",
+    "SESSIONS",
+    "SITES",
+    "book",
+    "end_bookings",
+    "find_calendar",
+    "find_groups",
+    "find_sessions",
+    "free_seats",
+    "make_seats",
+    "offers_of",
+    "roster_of",
+    "sessions_unfinished",
+    "site_of",
+    "take_seats",
+]

@@ -1,0 +1,83 @@
+"""Seats: one row each, and who sits there."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from contracts.scheduling import Break
+from contracts.vocabulary import Slot
+from services.chassis.db import Connection
+from services.scheduling.domain.week import Offer, slot_minutes
+
+_OFFERS = """
+SELECT g.id, g.state->>'start_local' AS start_local, g.state->>'end_local' AS end_local,
+       g.state->>'breaks' AS breaks, g.state->>'levels' AS levels, s.dow, count(*) AS capacity,
+       count(*) FILTER (WHERE s.episode_id IS NULL) AS free,
+       count(*) FILTER (WHERE s.episode_id = $3) AS mine
+FROM groups g JOIN seats s ON s.group_id = g.id
+WHERE g.network_id = $1 AND g.site_id = $2
+GROUP BY g.id, s.dow
+ORDER BY g.id, s.dow
+"""
+
+
+# The inner query runs once and passes over seats that somebody else is just taking:
+# nobody waits, nobody oversells.
+_TAKE = """
+UPDATE seats SET episode_id = $3, taken_at = $4
+WHERE group_id = $1 AND dow = $2 AND seat_no = (
+  SELECT seat_no FROM seats WHERE group_id = $1 AND dow = $2 AND episode_id IS NULL
+  ORDER BY seat_no FOR UPDATE SKIP LOCKED LIMIT 1)
+RETURNING seat_no
+"""
+
+
+_FREE = """
+UPDATE seats SET episode_id = NULL, taken_at = NULL
+WHERE episode_id = $1 AND (group_id, dow) IN (SELECT * FROM unnest($2::text[], $3::smallint[]))
+RETURNING seat_no
+"""
+
+
+async def offers_of(
+    db: Connection, network_id: str, site_id: str, episode_id: str, breaks_creditable: bool
+) -> list[Offer]:
+    """Every weekday of every group of a site: how many seats are free, and whether one is this person's."""
+    return [
+        _offer(row, breaks_creditable) for row in await db.fetch(_OFFERS, network_id, site_id, episode_id)
+    ]
+
+
+def _offer(row: Any, breaks_creditable: bool) -> Offer:
+    breaks = [Break(**b) for b in json.loads(row["breaks"])]
+    start, end, capacity = row["start_local"], row["end_local"], row["capacity"]
+    return Offer(
+        group_id=row["id"],
+        dow=row["dow"],
+        start_local=start,
+        end_local=end,
+        creditable_minutes=slot_minutes(start, end, breaks, breaks_creditable),
+        free=row["free"],
+        taken_permille=1000 * (capacity - row["free"]) // capacity,
+        mine=row["mine"] > 0,
+        levels=tuple(level["code"] for level in json.loads(row["levels"])),
+    )
+
+
+async def take_seats(db: Connection, episode_id: str, slots: Sequence[Slot], at: datetime) -> bool:
+    """Take one seat for each slot, or none at all."""
+    taken: list[Slot] = []
+    for slot in sorted(slots, key=lambda s: (s.dow, s.group_id or "")):
+        if await db.fetchval(_TAKE, slot.group_id, slot.dow, episode_id, at) is None:
+            await free_seats(db, episode_id, taken)
+            return False
+        taken.append(slot)
+    return True
+
+
+async def free_seats(db: Connection, episode_id: str, slots: Sequence[Slot]) -> int:
+    """Give seats back; returns how many there were."""
+    if not slots:
+        return 0
+    return len(await db.fetch(_FREE, episode_id, [s.group_id for s in slots], [s.dow for s in slots]))
