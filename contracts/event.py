@@ -32,8 +32,9 @@ class Event(BaseModel):
 
     @classmethod
     def service(cls) -> str:
-        """The service that says this event: the contracts module it lives in."""
-        return cls.__module__.rpartition(".")[2]
+        """The service that says this event: the module, or the package of contracts, that it lives in."""
+        package, _, rest = cls.__module__.partition(".")
+        return rest.partition(".")[0] if package == "contracts" else rest.rpartition(".")[2]
 
     @classmethod
     def snake(cls) -> str:
