@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from itertools import pairwise
 
 
 class Use(StrEnum):
@@ -113,6 +114,27 @@ class Problem:
             for one in pair:
                 found.setdefault(one, set()).update(pair - {one})
         return {one: frozenset(others) for one, others in found.items()}
+
+
+def legal(problem: Problem, person: Person, week: Week) -> bool:
+    """Whether a week is complete for a person and breaks none of their rules, seats aside."""
+    if not week or not week <= person.may or not week <= problem.items.keys():
+        return False
+    items = sorted((problem.items[i] for i in week), key=lambda i: (i.dow, i.start))
+    blocks = [i for i in items if i.use is Use.BLOCK]
+    minutes = sum(i.minutes for i in items)
+    days = sorted({i.dow for i in items})
+    gaps = [(after - day - 1) % 7 for day, after in zip(days, [*days[1:], days[0]], strict=True)]
+    return (
+        person.min_minutes <= minutes <= person.max_minutes
+        and len(days) >= person.min_days
+        and (max(gaps) if len(days) > 1 else 6) <= person.max_gap_days
+        and person.kinds <= {b.kind for b in blocks}
+        and len({b.dow for b in blocks}) == len(blocks)
+        and sum(i.use is Use.INDIVIDUAL for i in items) == person.individual
+        and sum(i.use is Use.FAMILY for i in items) == person.family
+        and all(a.dow != b.dow or a.end <= b.start for a, b in pairwise(items))
+    )
 
 
 @dataclass(frozen=True, slots=True)
