@@ -18,6 +18,7 @@ _ALWAYS = {
     "parallel": "off",
     "random_seed": 1,
     "mip_max_nodes": NODES,
+    "mip_rel_gap": 1e-9,
 }
 
 
@@ -40,6 +41,7 @@ class Solver:
     def __init__(self, rows: Rows, *, integer: bool = True) -> None:
         self._highs: Any = highspy.Highs()  # type: ignore[no-untyped-call]
         self._columns = len(rows.upper)
+        self._integer = integer
         for option, value in (
             ("output_flag", False),
             ("threads", 1),
@@ -65,23 +67,21 @@ class Solver:
         solution.col_value = list(values)
         self._highs.setSolution(solution)
 
-    def most(self, objective: Mapping[int, float], gap: float = 0.0) -> Answer:
-        """The most that an objective can be, to a relative gap."""
+    def most(self, objective: Mapping[int, float], gap: float = 1.0 - 1e-6) -> Answer:
+        """The most that an objective can be, to `gap` points: below one it is exact, for points are whole."""
         costs = np.zeros(self._columns)
         for column, value in objective.items():
             costs[column] = value
         self._highs.changeColsCost(self._columns, np.arange(self._columns, dtype=np.int32), costs)
         self._highs.changeObjectiveSense(highspy.ObjSense.kMaximize)
-        self._highs.setOptionValue("mip_rel_gap", gap)
-        self._highs.setOptionValue("mip_abs_gap", 0.0 if gap else 0.999)
+        self._highs.setOptionValue("mip_abs_gap", gap)
         self._highs.run()
         info = self._highs.getInfo()
         if info.primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return Answer((), 0.0, highspy.kHighsInf)
-        bound = (
-            info.mip_dual_bound if any(self._highs.getLp().integrality_) else info.objective_function_value
-        )
-        return Answer(self._highs.getSolution().col_value, info.objective_function_value, bound)
+        value = info.objective_function_value
+        bound = info.mip_dual_bound if self._integer else value
+        return Answer(self._highs.getSolution().col_value, value, bound)
 
 
 def _model(rows: Rows, integer: bool) -> Any:

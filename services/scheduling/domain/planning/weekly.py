@@ -1,13 +1,10 @@
 """The best week of a whole site, level by level: who is placed, whose week stays whole, what people like."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from services.scheduling.domain.planning.highs import Answer, Solver
-from services.scheduling.domain.planning.online import place
-from services.scheduling.domain.planning.problem import Levels, Plan, Problem, legal, levels_of
-from services.scheduling.domain.planning.program import Program, program_of
-from services.scheduling.domain.planning.seating import Seating
+from services.scheduling.domain.planning.problem import Levels, Person, Plan, Problem, Use, levels_of
+from services.scheduling.domain.planning.program import Objective, Program, program_of
 
 _ROUNDED = 1e-6
 
@@ -22,74 +19,79 @@ class Solved:
 
     @property
     def proven(self) -> bool:
+        """Whether every level is at its bound."""
         return self.levels == self.bounds
 
 
 def solve(problem: Problem, *, gap: float = 0.0) -> Solved:
-    """The best plan; `gap` is how far from proven the preferences may stay, as a share.
+    """The best plan; `gap` is how far from proven the preferences may stay, as a share of all they could be.
 
-    A level is asked only where its bound is not reached anyway: the first try keeps every published week
-    that is still legal, and where everybody else finds a place beside them hardly anything is left to decide.
+    Whole weeks and preferences are one question: a whole week counts for more than all preferences together
+    can differ by, so the levels cannot cross. Coverage is asked by itself, and only where not everybody can
+    be placed: its weights are too far from points for one number.
     """
     program = program_of(problem)
     everybody = sum(p.weight for p in problem.people)
-    weights = {c: float(problem.person[p].weight) for p, c in program.placed.items()}
-    wholes = dict.fromkeys(program.kept.values(), 1.0)
-    solver, answer = _with_everything_kept(program)
-    if answer.found:
-        return _prefer(program, solver, answer, (everybody, len(wholes)), gap)
     solver = Solver(program.rows)
-    plan = _greedy(problem)
-    coverage = everybody
-    if len(plan) == len(problem.people):
-        solver.start_from(_columns(program, plan))
-        _hold_all(solver, weights)
-    else:
-        solver.start_from(_columns(program, plan))
-        answer = solver.most(weights)
-        coverage = int(answer.bound + _ROUNDED)
-        solver.require(weights, round(answer.value))
-    answer = solver.most(wholes)
-    solver.require(wholes, round(answer.value))
-    return _prefer(program, solver, answer, (coverage, int(answer.bound + _ROUNDED)), gap)
-
-
-def _hold_all(solver: Solver, columns: Iterable[int]) -> None:
-    for column in columns:
+    for column in program.placed.values():
         solver.fix(column, 1.0)
-
-
-def _with_everything_kept(program: Program) -> tuple[Solver, Answer]:
-    """Everybody placed and every published week whole, if that can be: no plan covers and keeps more."""
+    solved = _keep_and_prefer(program, solver, everybody, gap)
+    if solved is not None:
+        return solved
     solver = Solver(program.rows)
-    _hold_all(solver, (*program.placed.values(), *program.kept.values()))
-    return solver, solver.most({})
+    weights = {c: float(problem.person[p].weight) for p, c in program.placed.items()}
+    covered = solver.most(weights)
+    if not covered.found:
+        return Solved({}, Levels(0, 0, 0), Levels(everybody, len(program.kept), 0))
+    solver.require(weights, round(covered.value))
+    solver.start_from(covered.values)
+    found = _keep_and_prefer(program, solver, int(covered.bound + _ROUNDED), gap)
+    return found or _told(program, covered, Levels(int(covered.bound + _ROUNDED), len(program.kept), 0))
 
 
-def _greedy(problem: Problem) -> Plan:
-    """A plan to begin with: published weeks as they are, everybody else one after the other, scarce first."""
-    whole = {p.id: p.kept for p in problem.people if legal(problem, p, p.kept)}
-    seating = Seating.of(problem, whole)
-    for person in sorted(problem.people, key=lambda p: (len(p.may), -p.weight, p.id)):
-        if person.id not in seating.plan and (found := place(seating, person)) is not None:
-            seating.put(person.id, found)
-    return seating.plan
+def _keep_and_prefer(program: Program, solver: Solver, coverage: int, gap: float) -> Solved | None:
+    """The most whole weeks, and among those plans the one that people like most; None where there is none."""
+    low, high = _range(program.problem)
+    step = high - low + 1
+    objective: Objective = dict(program.preference)
+    for column in program.kept.values():
+        objective[column] = step
+    answer = solver.most(objective, max(1.0 - _ROUNDED, gap * high))
+    if not answer.found:
+        return None
+    bound = int(answer.bound + _ROUNDED)
+    kept = min(len(program.kept), (bound - low) // step)
+    told = _told(program, answer, Levels(coverage, kept, 0))
+    return Solved(told.plan, told.levels, Levels(coverage, kept, min(high, bound - told.levels.kept * step)))
 
 
-def _columns(program: Program, plan: Plan) -> list[float]:
-    """A plan as a solution; what follows from who takes what is left to the solver."""
-    values = [0.0] * len(program.rows.upper)
-    for person, week in plan.items():
-        values[program.placed[person]] = 1.0
-        for item in week:
-            values[program.takes[person][item]] = 1.0
-    return values
+def _told(program: Program, answer: Answer, bounds: Levels) -> Solved:
+    plan = program.read(answer.values)
+    return Solved(plan, levels_of(program.problem, plan), bounds)
 
 
-def _prefer(program: Program, solver: Solver, answer: Answer, bounds: tuple[int, int], gap: float) -> Solved:
-    """The preferences, with what the higher levels reached held fast."""
-    solver.start_from(answer.values)
-    liked = solver.most(program.preference, gap)
-    plan = program.read(liked.values if liked.found else answer.values)
-    levels = levels_of(program.problem, plan)
-    return Solved(plan, levels, Levels(*bounds, preference=int(liked.bound + _ROUNDED)))
+def _range(problem: Problem) -> tuple[int, int]:
+    """Between what the preferences of any plan must lie."""
+    spans = [_span(problem, p) for p in problem.people]
+    spill = sum(max(0, i.capacity - i.target) for i in problem.items.values() if i.target > 0)
+    crowded = spill * problem.weights.over_target
+    return sum(low for low, _ in spans) + crowded, sum(high for _, high in spans)
+
+
+def _span(problem: Problem, person: Person) -> tuple[int, int]:
+    w = problem.weights
+    mine = [problem.items[i] for i in person.may if i in problem.items]
+    blocks = [i for i in mine if i.use is Use.BLOCK]
+    shortest = min((b.minutes for b in blocks if b.minutes), default=person.max_minutes or 1)
+    most = min(len({b.dow for b in blocks}), person.max_minutes // shortest)
+    kept = [problem.items[i] for i in person.kept & person.may if i in problem.items]
+    seats = min(most, sum(i.use is Use.BLOCK for i in kept))
+    high = seats * w.seat_kept + sum(i.use is not Use.BLOCK for i in kept) * w.slot_kept
+    high += most * w.preferred_track if person.track else 0
+    high += person.individual * w.individual_on_group_day + person.family * w.family_on_group_day
+    tracks = min(most, len({b.track for b in blocks}))
+    low = max(0, tracks - 1) * w.extra_track
+    if person.wanted_minutes:
+        off = max(person.wanted_minutes, person.max_minutes - person.wanted_minutes)
+        low += -(-off // 60) * w.off_wanted_hour
+    return low, high
