@@ -29,6 +29,8 @@ class Answer:
     values: Sequence[float]
     value: float
     bound: float
+    duals: Sequence[float] = ()
+    """What one more of each row would be worth; of linear programs only."""
 
     @property
     def found(self) -> bool:
@@ -81,7 +83,8 @@ class Solver:
             return Answer((), 0.0, highspy.kHighsInf)
         value = info.objective_function_value
         bound = info.mip_dual_bound if self._integer else value
-        return Answer(self._highs.getSolution().col_value, value, bound)
+        solution = self._highs.getSolution()
+        return Answer(solution.col_value, value, bound, () if self._integer else solution.row_dual)
 
 
 def _model(rows: Rows, integer: bool) -> Any:

@@ -31,6 +31,8 @@ class Program:
     kept: dict[str, int] = field(default_factory=dict)
     """Column that says whether a published week stays whole; only where it still can."""
     preference: Objective = field(default_factory=dict)
+    seats: dict[str, int] = field(default_factory=dict)
+    """Item to the row that counts its seats; only where there are fewer seats than takers."""
 
     def read(self, solution: Sequence[float]) -> Plan:
         """The plan that a solution stands for."""
@@ -213,7 +215,7 @@ def _seats(program: Program) -> None:
         item, columns = problem.items[id], takers[id]
         terms = [(c, 1.0) for c in columns]
         if len(columns) > item.capacity:
-            program.rows.row(terms, upper=item.capacity)
+            program.seats[id] = program.rows.row(terms, upper=item.capacity)
         if 0 < item.target < min(item.capacity, len(columns)):
             over = program.rows.column(item.capacity)
             program.rows.row([*terms, (over, -1.0)], upper=item.target)

@@ -35,3 +35,4 @@ class Rows:
         self.starts.append(len(self.columns))
         self.row_lower.append(lower)
         self.row_upper.append(upper)
+        return len(self.row_upper) - 1

@@ -1,5 +1,6 @@
 """The best week of a whole site, level by level: who is placed, whose week stays whole, what people like."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.scheduling.domain.planning.highs import Answer, Solver
@@ -31,22 +32,30 @@ def solve(problem: Problem, *, gap: float = 0.0) -> Solved:
     be placed: its weights are too far from points for one number.
     """
     program = program_of(problem)
-    everybody = sum(p.weight for p in problem.people)
     solver = Solver(program.rows)
     for column in program.placed.values():
         solver.fix(column, 1.0)
-    solved = _keep_and_prefer(program, solver, everybody, gap)
-    if solved is not None:
-        return solved
+    everybody = sum(p.weight for p in problem.people)
+    return _keep_and_prefer(program, solver, everybody, gap) or cover(program, {}, gap=gap)
+
+
+def cover(program: Program, prices: Mapping[str, float], *, gap: float = 0.0) -> Solved:
+    """The best plan where not everybody can be placed, or where seats that others want too have a price."""
     solver = Solver(program.rows)
-    weights = {c: float(problem.person[p].weight) for p, c in program.placed.items()}
-    covered = solver.most(weights)
+    people = program.problem.person
+    worth: Objective = {c: float(people[p].weight) for p, c in program.placed.items()}
+    for takes in program.takes.values():
+        worth |= {column: -prices[item] for item, column in takes.items() if item in prices}
+    covered = solver.most(worth)
+    bound = int(
+        covered.bound + sum(program.problem.items[i].capacity * p for i, p in prices.items()) + _ROUNDED
+    )
     if not covered.found:
-        return Solved({}, Levels(0, 0, 0), Levels(everybody, len(program.kept), 0))
-    solver.require(weights, round(covered.value))
+        return Solved({}, Levels(0, 0, 0), Levels(bound, len(program.kept), 0))
+    solver.require(worth, covered.value - _ROUNDED)
     solver.start_from(covered.values)
-    found = _keep_and_prefer(program, solver, int(covered.bound + _ROUNDED), gap)
-    return found or _told(program, covered, Levels(int(covered.bound + _ROUNDED), len(program.kept), 0))
+    found = _keep_and_prefer(program, solver, bound, gap)
+    return found or _told(program, covered, Levels(bound, len(program.kept), 0))
 
 
 def _keep_and_prefer(program: Program, solver: Solver, coverage: int, gap: float) -> Solved | None:
