@@ -22,6 +22,7 @@ from services.scheduling.domain.planning.problem import (
 
 DAYS = 7
 _INDIVIDUAL, _FAMILY = 1, 2
+_ONCE = _INDIVIDUAL | _FAMILY
 _TRACKS = 4
 """Bits for the tracks of one week."""
 _KINDS = 8
@@ -116,14 +117,19 @@ def _overlap(items: Sequence[Item]) -> bool:
 
 
 def best_week(
-    choices: Choices, closed: Collection[str] = (), prices: Mapping[str, float] = _NOTHING
+    choices: Choices,
+    closed: Collection[str] = (),
+    prices: Mapping[str, float] = _NOTHING,
+    *,
+    spread: float = 0.0,
 ) -> Found | None:
     """The legal week with the most points, or None where there is none.
 
-    `closed` are items without a free seat; `prices` are points that taking an item costs others.
+    `closed` are items without a free seat; `prices` are points that taking an item costs others; `spread` are
+    the points that a gap between two days costs for each square day of it, so that days lie evenly.
     """
     person = choices.person
-    narrow = person.max_gap_days < DAYS - 1
+    narrow = person.max_gap_days < DAYS - 1 or spread > 0
     open_days = [_open(options, closed, prices) for options in choices.days]
     most = person.max_minutes * _MINUTE + _MINUTE - 1
     ahead = _ahead(open_days)
@@ -138,19 +144,20 @@ def best_week(
             if narrow and span and dow - (span & 7) - 1 > person.max_gap_days:
                 continue
             there = ((span >> 3 or dow) << 3 | dow) if narrow else 0
+            far = spread * (dow - (span & 7) - 1) ** 2 if span else 0.0
             grown: dict[int, tuple[float, Chain]] = {}
             for key, (points, chain) in known.items():
                 for adds, sets, worth, items in options:
                     key2 = (key | sets) + adds
-                    if key2 > most:
+                    if key2 > most or key & sets & _ONCE:
                         continue
-                    points2 = points + worth
+                    points2 = points + worth - far
                     other = grown.get(key2)
                     if other is None or points2 > other[0]:
                         grown[key2] = (points2, (chain, items))
             _keep(after, there, grown, minutes_ahead, sets_ahead, least, wants)
         states = after
-    return _finish(choices, states, narrow)
+    return _finish(choices, states, spread if narrow else None)
 
 
 def _open(
@@ -206,20 +213,24 @@ def _keep(
 
 
 def _finish(
-    choices: Choices, states: Mapping[int, Mapping[int, tuple[float, Chain]]], narrow: bool
+    choices: Choices, states: Mapping[int, Mapping[int, tuple[float, Chain]]], spread: float | None
 ) -> Found | None:
     person = choices.person
     best: tuple[float, Chain] | None = None
     for span, known in states.items():
-        if narrow and span and DAYS - (span & 7) + (span >> 3) - 1 > person.max_gap_days:
+        around = DAYS - (span & 7) + (span >> 3) - 1
+        if spread is not None and span and around > person.max_gap_days:
             continue
+        far = spread * around**2 if spread else 0.0
         for key, (points, chain) in known.items():
             minutes = key // _MINUTE
             days = (key // _DAY) & 7
-            if minutes < person.min_minutes or days < person.min_days or choices.wants & ~key:
+            if minutes < person.min_minutes or choices.wants & ~key:
+                continue
+            if not person.min_days <= days <= person.max_days:
                 continue
             used = ((key >> 2) & ((1 << _TRACKS) - 1)).bit_count()
-            total = points + max(0, used - 1) * choices.extra_track
+            total = points - far + max(0, used - 1) * choices.extra_track
             total += off_wanted(person, minutes) * choices.off_wanted_hour
             if chain is not None and (best is None or total > best[0]):
                 best = (total, chain)

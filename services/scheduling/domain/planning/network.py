@@ -7,6 +7,7 @@ pays that price, so a seat goes where it places somebody whom nothing else would
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from math import floor
 
 from services.scheduling.domain.planning.highs import Solver
 from services.scheduling.domain.planning.problem import Person, Plan, Problem, Week
@@ -57,7 +58,7 @@ def _prices(problem: Problem, shared: frozenset[str]) -> tuple[dict[str, float],
     worth = {c: float(problem.person[p].weight) for p, c in program.placed.items()}
     answer = Solver(program.rows, integer=False).most(worth)
     duals = {i: abs(answer.duals[row]) for i, row in program.seats.items() if i in shared}
-    return {i: price for i, price in sorted(duals.items()) if price > 0.5}, int(answer.bound + 1e-6)
+    return {i: price for i, price in sorted(duals.items()) if price > 0.5}, floor(answer.bound + 1e-3)
 
 
 def _part(

@@ -55,6 +55,7 @@ class Person:
     wanted_minutes: int = 0
     """Minutes off it cost; 0 means that anything inside the band is equally good."""
     min_days: int = 1
+    max_days: int = 7
     max_gap_days: int = 7
     """The most days without service between two with, the week wrapping around."""
     kinds: frozenset[str] = frozenset()
@@ -127,7 +128,7 @@ def legal(problem: Problem, person: Person, week: Week) -> bool:
     gaps = [(after - day - 1) % 7 for day, after in zip(days, [*days[1:], days[0]], strict=True)]
     return (
         person.min_minutes <= minutes <= person.max_minutes
-        and len(days) >= person.min_days
+        and person.min_days <= len(days) <= person.max_days
         and (max(gaps) if len(days) > 1 else 6) <= person.max_gap_days
         and person.kinds <= {b.kind for b in blocks}
         and len({b.dow for b in blocks}) == len(blocks)

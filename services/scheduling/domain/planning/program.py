@@ -62,7 +62,7 @@ class _Writer:
         self.items = [known[i] for i in sorted(person.may) if i in known and _needed(person, known[i])]
         self.blocks = [i for i in self.items if i.use is Use.BLOCK]
         self.by_day: Days = {d: [i for i in self.items if i.dow == d] for d in DAYS}
-        self.y = self.rows.column()
+        self.y = self.rows.column(whole=True)
         self.take = {i.id: self.rows.column(whole=True) for i in self.items}
         program.placed[person.id] = self.y
         program.takes[person.id] = self.take
@@ -121,16 +121,20 @@ class _Writer:
         self.rows.row([*terms, (self.y, -float(person.max_minutes))], upper=0)
 
     def _days(self) -> None:
-        """Enough days with service, and none too far from the next."""
+        """As many days with service as it takes, and none too far from the next."""
         person = self.person
-        if person.min_days > 1:
+        if person.min_days > 1 or person.max_days < len(DAYS):
             used = []
             for items in self.by_day.values():
                 if items:
                     day = self.rows.column()
                     self.rows.row([(day, 1.0), *((self.take[i.id], -1.0) for i in items)], upper=0)
+                    if person.max_days < len(DAYS):
+                        for i in items:
+                            self.rows.row([(day, 1.0), (self.take[i.id], -1.0)], 0)
                     used.append((day, 1.0))
             self.rows.row([*used, (self.y, -float(person.min_days))], 0)
+            self.rows.row([*used, (self.y, -float(person.max_days))], upper=0)
         if person.max_gap_days < len(DAYS) - 1:
             for first in DAYS:
                 window = [(first - 1 + n) % 7 + 1 for n in range(person.max_gap_days + 1)]

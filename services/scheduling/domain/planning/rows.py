@@ -27,8 +27,8 @@ class Rows:
         self.whole.append(whole)
         return len(self.upper) - 1
 
-    def row(self, terms: Terms, lower: float = -INF, upper: float = INF) -> None:
-        """Lower <= sum of terms <= upper."""
+    def row(self, terms: Terms, lower: float = -INF, upper: float = INF) -> int:
+        """Hold the sum of the terms between two bounds; the number of the row."""
         for column, value in terms:
             self.columns.append(column)
             self.values.append(value)

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor
 
 from services.scheduling.domain.planning.highs import Answer, Solver
 from services.scheduling.domain.planning.problem import Levels, Person, Plan, Problem, Use, levels_of
 from services.scheduling.domain.planning.program import Objective, Program, program_of
 
-_ROUNDED = 1e-6
+_ROUNDED = 1e-3
+"""Points are whole; a solver's numbers are nearly so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def _keep_and_prefer(program: Program, solver: Solver, coverage: int, gap: float
     answer = solver.most(objective, max(1.0 - _ROUNDED, gap * high))
     if not answer.found:
         return None
-    bound = int(answer.bound + _ROUNDED)
+    bound = floor(answer.bound + _ROUNDED)
     kept = min(len(program.kept), (bound - low) // step)
     told = _told(program, answer, Levels(coverage, kept, 0))
     return Solved(told.plan, told.levels, Levels(coverage, kept, min(high, bound - told.levels.kept * step)))
