@@ -1,6 +1,7 @@
 """The only place that mints time and ids."""
 
 import asyncio
+import secrets
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Protocol
@@ -61,6 +62,11 @@ class ManualClock:
 def new_id() -> str:
     """A time-ordered opaque id."""
     return str(uuid7())
+
+
+def new_secret() -> str:
+    """A word of 256 bits that nobody can guess."""
+    return secrets.token_urlsafe(32)
 
 
 def derived_id(at: datetime, *parts: object) -> str:

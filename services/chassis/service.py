@@ -99,6 +99,8 @@ class Service:
     language: Mapping[str, type[Event]]
     """Every event type that exists, so that the unknown can be told from the unheard."""
     routes: "APIRouter"
+    unguarded: frozenset[str] = frozenset()
+    """The paths that answer without a bearer token; every other one of the routes asks who calls."""
     rules: Rulebook = field(default_factory=_rules_or_stop)
     outside: Any = None
     """Whatever the handlers need from beyond the house, such as an outgoing channel."""

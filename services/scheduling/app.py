@@ -13,20 +13,22 @@ from contracts.progress import AftercarePlanned, PatientDischarged, StepDownAppr
 from services.chassis.run import main
 from services.chassis.service import Service, gather, on
 from services.scheduling import api
-from services.scheduling.domain import agreement, places, sessions
-from services.scheduling.handlers import meetings, seats, weeks
-from services.scheduling.store import CALENDARS, GROUPS, SESSIONS, SITES
+from services.scheduling.domain import agreement, links, places, sessions
+from services.scheduling.handlers import feeds, meetings, seats, weeks
+from services.scheduling.store import CALENDARS, GROUPS, LINKS, SESSIONS, SITES
 
 service = Service(
     name="scheduling",
     purpose="Keeps the calendar true: seats, agreed weeks, sessions and who was there.",
     package="services.scheduling",
-    aggregates=(SITES, GROUPS, SESSIONS, CALENDARS),
+    aggregates=(SITES, GROUPS, SESSIONS, CALENDARS, LINKS),
     takes={
         places.OpenSite: on(SITES, places.open_site, creates=True),
         places.OpenGroup: gather(meetings.open_group),
         agreement.AgreeSchedule: gather(weeks.agree),
         sessions.RollCall: gather(meetings.call_roll),
+        links.MakeLink: gather(feeds.make_link),
+        links.RevokeLink: gather(feeds.revoke_link),
     },
     hears={
         SeatRequested: gather(seats.hold),
@@ -53,6 +55,7 @@ service = Service(
     says=catalogue.events_of("scheduling"),
     language=catalogue.all_events(),
     routes=api.routes,
+    unguarded=frozenset({"/v1/calendars/{token}.ics"}),
 )
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""The HTTP of scheduling: places, the agreed week, sessions."""
+"""The HTTP of scheduling: places, the agreed week, sessions, calendar feeds."""
 
 from fastapi import APIRouter
 
 from services.chassis.http import PROBLEMS
-from services.scheduling.api import places, sessions, weeks
+from services.scheduling.api import feeds, places, sessions, weeks
 
 routes = APIRouter(tags=["scheduling"], responses=PROBLEMS)
-for _part in (places, weeks, sessions):
+for _part in (places, weeks, sessions, feeds):
     routes.include_router(_part.routes)
 
 __all__ = ["routes"]

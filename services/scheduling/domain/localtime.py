@@ -63,3 +63,20 @@ def monday_of(day: date) -> date:
 def minutes_between(start: datetime, end: datetime) -> int:
     """Whole elapsed minutes from one instant to a later one."""
     return int((end.astimezone(UTC) - start.astimezone(UTC)) / _MINUTE)
+
+
+def clock_changes(tz: str, since: datetime, until: datetime) -> list[datetime]:
+    """The UTC instants at which the clocks of a zone change, to the minute, after one and up to another."""
+    zone, found = ZoneInfo(tz), []
+    at, end = (each.astimezone(UTC).replace(second=0, microsecond=0) for each in (since, until))
+    while at < end:
+        before, offset = at, at.astimezone(zone).utcoffset()
+        at = after = min(at + timedelta(days=1), end)
+        if after.astimezone(zone).utcoffset() == offset:
+            continue
+        while after - before > _MINUTE:
+            middle = before + (after - before) // _MINUTE // 2 * _MINUTE
+            unchanged = middle.astimezone(zone).utcoffset() == offset
+            before, after = (middle, after) if unchanged else (before, middle)
+        found.append(after)
+    return found

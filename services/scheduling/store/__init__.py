@@ -1,6 +1,12 @@
 """Every line of SQL of scheduling."""
 
-from services.scheduling.store.aggregates import CALENDARS, GROUPS, SESSIONS, SITES
+from services.scheduling.store.aggregates import CALENDARS, GROUPS, LINKS, SESSIONS, SITES
+from services.scheduling.store.feeds import (
+    find_calendar_of_link,
+    find_meetings_ahead,
+    find_meetings_in,
+    find_meetings_led_by,
+)
 from services.scheduling.store.meetings import (
     book,
     end_bookings,
@@ -15,12 +21,17 @@ from services.scheduling.store.seats import free_seats, offers_of, take_seats
 __all__ = [
     "CALENDARS",
     "GROUPS",
+    "LINKS",
     "SESSIONS",
     "SITES",
     "book",
     "end_bookings",
     "find_calendar",
+    "find_calendar_of_link",
     "find_groups",
+    "find_meetings_ahead",
+    "find_meetings_in",
+    "find_meetings_led_by",
     "find_sessions",
     "free_seats",
     "make_seats",

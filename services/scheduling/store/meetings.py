@@ -11,7 +11,7 @@ from services.chassis.db import Connection
 from services.scheduling.domain import calendar, sessions
 from services.scheduling.domain.sessions import Booked
 
-_ON_ROSTER = """b.group_id = s.group_id
+ON_ROSTER = """b.group_id = s.group_id
   AND b.dow = EXTRACT(isodow FROM (s.state->>'local_date')::date)
   AND b.from_at <= (s.state->>'start_at')::timestamptz
   AND (b.until_at IS NULL OR b.until_at > (s.state->>'start_at')::timestamptz)"""
@@ -40,14 +40,14 @@ GROUP BY episode_id ORDER BY episode_id
 
 
 _UNFINISHED = f"""
-SELECT 1 FROM sessions s JOIN bookings b ON {_ON_ROSTER}
+SELECT 1 FROM sessions s JOIN bookings b ON {ON_ROSTER}
 WHERE b.episode_id = $1 AND s.local_date BETWEEN $2 AND $3 AND s.stage <> 'completed' LIMIT 1
 """
 
 
 _FIND_SESSIONS = f"""
 SELECT s.id, s.site_id, s.state,
-       (SELECT array_agg(DISTINCT b.episode_id) FROM bookings b WHERE {_ON_ROSTER}) AS booked
+       (SELECT array_agg(DISTINCT b.episode_id) FROM bookings b WHERE {ON_ROSTER}) AS booked
 FROM sessions s
 WHERE s.network_id = $1 AND s.site_id = ANY($2) AND ($3::text IS NULL OR s.site_id = $3) AND s.local_date = $4
 ORDER BY s.state->>'start_at', s.id
