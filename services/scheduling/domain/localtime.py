@@ -30,14 +30,15 @@ def wall_length(start_local: str, end_local: str) -> int:
 def instant(day: date, wall: str, tz: str) -> datetime:
     """The UTC instant of a wall time; 24:00 is the next day's first instant.
 
-    A wall time that the clocks jump over is the instant of the jump's offset before; one that
-    comes twice is the first.
+    A wall time that the clocks jump over is the instant of the jump; one that comes twice is the first.
+    So later on the wall is never earlier, and blocks that do not overlap on the wall never overlap.
     """
     minutes = wall_minutes(wall)
     if minutes == DAY_MINUTES:
         day, minutes = day + timedelta(days=1), 0
     local = datetime.combine(day, time(minutes // 60, minutes % 60), ZoneInfo(tz))
-    return local.astimezone(UTC)
+    first, second = local.astimezone(UTC), local.replace(fold=1).astimezone(UTC)
+    return first if first <= second else clock_changes(tz, second, first)[0]
 
 
 def midnight(day: date, tz: str) -> datetime:
