@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import dropwhile
 
 from contracts.scheduling import (
     AttendanceCorrected,
@@ -37,6 +38,8 @@ from services.scheduling.domain.localtime import monday_of
 
 REMEMBERED_DAYS = 28
 """How long a closed week's attendance stays at hand."""
+STEPS = ("step_down", "step_up")
+"""Why a week changes when a clinician approved another amount of treatment."""
 
 
 def evolve(state: Calendar | None, fact: object) -> Calendar:
@@ -140,15 +143,22 @@ def _evolve_seats(state: Calendar, fact: object) -> Calendar:
 def _evolve_week(state: Calendar, fact: WeeklyScheduleAgreed | WeeklyScheduleChanged) -> Calendar:
     reason = fact.reason if isinstance(fact, WeeklyScheduleChanged) else "agreed"
     week = Week(fact.version, fact.effective_from, fact.slots, fact.planned_weekly_minutes, reason)
-    earlier = tuple(w for w in state.weeks if w.effective_from < fact.effective_from)[-3:]
     return replace(
         state,
         stage="scheduled",
         schedule_id=fact.schedule_id,
         version=fact.version,
-        weeks=(*earlier, week),
+        weeks=_with(state.weeks, week),
         begun_on=min(state.begun_on or fact.effective_from, fact.effective_from),
     )
+
+
+def _with(weeks: tuple[Week, ...], new: Week) -> tuple[Week, ...]:
+    """The weeks with one more: a step replaces what was to follow, another week ends where a step begins."""
+    earlier = (w for w in weeks if w.effective_from < new.effective_from)
+    later = (w for w in weeks if w.effective_from > new.effective_from)
+    standing = () if new.reason in STEPS else dropwhile(lambda w: w.reason not in STEPS, later)
+    return (*earlier, new, *standing)
 
 
 def _evolve_attendance(
@@ -192,8 +202,10 @@ def _close(closings: dict[str, Closing], day: date) -> dict[str, Closing]:
 
 def _forget(state: Calendar, week_start: date) -> Calendar:
     since = week_start - timedelta(days=REMEMBERED_DAYS)
+    begun = sum(w.effective_from <= since for w in state.weeks)
     return replace(
         state,
+        weeks=state.weeks[max(0, begun - 1) :],
         outcomes={k: o for k, o in state.outcomes.items() if o.local_date >= since},
         days={k: c for k, c in state.days.items() if k >= since.isoformat()},
         closed_weeks={k: c for k, c in state.closed_weeks.items() if k >= since.isoformat()},

@@ -55,7 +55,9 @@ async def _put_in_force(
     kept = (*state.seats, *calendar.slots_without(slots, state.seats))
     facts = agreement.agree(state, slots, first, minutes, reason, moment)
     state = unit.record(CALENDARS, state.id, [calendar.SeatsKept(kept), *facts])
-    await store.book(unit.db, state, slots, agreement.in_force_from(state, first, moment), moment.at)
+    for week in (w for w in state.weeks if w.effective_from >= first):
+        begins = agreement.in_force_from(state, week.effective_from, moment)
+        await store.book(unit.db, state, week.slots, begins, moment.at)
     await _leave_unused(unit, state, reason, moment)
 
 
@@ -74,9 +76,9 @@ async def _leave_unused(unit: Unit, state: Calendar, cause: str, moment: Moment)
 async def swap(unit: Unit, key: str, _woke: Woke, moment: Moment) -> None:
     """A changed week has begun: the seats of the old one are free."""
     state = await unit.load(CALENDARS, key)
-    if state is None or not state.weeks:
-        return
-    await _leave_unused(unit, state, state.weeks[-1].reason, moment)
+    begun = state.week_on(civil_date(moment.at, state.tz)) if state is not None else None
+    if state is not None and begun is not None:
+        await _leave_unused(unit, state, begun.reason, moment)
 
 
 async def step(unit: Unit, key: str, event: StepDownApproved | StepUpApproved, moment: Moment) -> None:
