@@ -49,9 +49,9 @@ def cover(program: Program, prices: Mapping[str, float], *, gap: float = 0.0) ->
     for takes in program.takes.values():
         worth |= {column: -prices[item] for item, column in takes.items() if item in prices}
     covered = solver.most(worth)
-    bound = int(
-        covered.bound + sum(program.problem.items[i].capacity * p for i, p in prices.items()) + _ROUNDED
-    )
+    items = program.problem.items
+    paid = sum(items[i].capacity * price for i, price in prices.items() if i in items)
+    bound = floor(covered.bound + paid + _ROUNDED)
     if not covered.found:
         return Solved({}, Levels(0, 0, 0), Levels(bound, len(program.kept), 0))
     solver.require(worth, covered.value - _ROUNDED)
