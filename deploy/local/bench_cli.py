@@ -1,18 +1,23 @@
 """`handrail bench`: the benchmarks, for anyone to repeat."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
-from deploy.local.output import Document, show, table
+from deploy.local.output import Document, output_kept_for_the_answer, show, table
 from deploy.local.trouble import Trouble
 
-app = typer.Typer(help="The benchmarks, on servers of their own.", no_args_is_help=True)
+app = typer.Typer(help="The benchmarks, for anyone to repeat.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `events` a word of its own, whatever else comes beside it."""
+class Scenario(StrEnum):
+    """What a planned week goes through."""
+
+    WEEKLY = "weekly"
+    ONLINE = "online"
+    DISRUPTION = "disruption"
+    NETWORK = "network"
 
 
 @app.command("events")
@@ -30,6 +35,62 @@ def events_command(
             "The machine was too slow to come to an end.", "Try fewer: --events 4000", code="too_slow"
         ) from None
     show(document, as_json, lines)
+
+
+@app.command("schedule")
+def schedule_command(
+    patients: Annotated[
+        int, typer.Option(min=20, max=1000, help="How many people; in a network, at a site.")
+    ] = 120,
+    seed: Annotated[int, typer.Option(help="Which week; the same seed gives the same one.")] = 1,
+    fill: Annotated[float, typer.Option(min=0.5, max=1.0, help="Which share of the seats is needed.")] = 0.95,
+    scenario: Annotated[Scenario, typer.Option(help="What the week goes through.")] = Scenario.WEEKLY,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on standard output.")] = False,
+    write_golden: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """The weekly plan beside what is proven to be possible and beside what calendar tools do."""
+    from deploy.local.bench.schedule import golden
+    from deploy.local.bench.schedule.measure import measure
+
+    with output_kept_for_the_answer():
+        if write_golden:
+            golden.write_golden()
+            return
+        document = measure(scenario.value, patients, seed, fill)
+    show(document, as_json, schedule_lines)
+
+
+def schedule_lines(document: Document) -> list[str]:
+    """The plan level by level, beside its bounds and beside first-fit."""
+    levels, bounds = document["levels"], document["bounds"] or {}
+    rows = [
+        ["what", "plan", "bound", "first-fit"],
+        ["unplaced", *_told(document, "unplaced", "unplaced_bound", "first_fit_unplaced")],
+        *[
+            [name, str(levels[name]), _text(bounds.get(name)), ""]
+            for name in ("coverage", "kept", "preference")
+        ],
+        ["soft ratio", *_told(document, "soft_ratio"), "1", ""],
+        ["hard violations", *_told(document, "hard_violations"), "0", ""],
+        ["weeks changed / broken", " / ".join(_told(document, "changed", "broken")), "", ""],
+        ["CPU seconds", *_told(document, "cpu_s"), "", ""],
+        [
+            "one placement, ms p50 / p99",
+            " / ".join(_told(document, "online_p50_ms", "online_p99_ms")),
+            "",
+            "",
+        ],
+    ]
+    about = f"{document['patients']} people, seed {document['seed']}, fill {document['fill']}"
+    return [f"{document['scenario']}: {about}", *table(rows)]
+
+
+def _told(document: Document, *names: str) -> list[str]:
+    return [_text(document[name]) for name in names]
+
+
+def _text(value: object) -> str:
+    return "-" if value is None else str(value)
 
 
 def lines(document: Document) -> list[str]:

@@ -1,8 +1,11 @@
 """What goes where: one JSON document or plain lines to standard output, everything else to standard error."""
 
+import ctypes
 import json
+import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 Document = Mapping[str, Any]
@@ -11,6 +14,22 @@ Document = Mapping[str, Any]
 def say(text: str) -> None:
     """Progress and remarks, for people."""
     print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def output_kept_for_the_answer() -> Iterator[None]:
+    """Meanwhile, what libraries print goes to standard error: HiGHS introduces itself on standard output."""
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        # What a library printed may still wait in the buffers of the C library.
+        ctypes.CDLL(None).fflush(None)
+        os.dup2(kept, 1)
+        os.close(kept)
 
 
 def show(document: Document, as_json: bool, lines: Callable[[Document], list[str]]) -> None:

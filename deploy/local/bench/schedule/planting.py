@@ -74,9 +74,11 @@ class House:
 def build(rng: Random, patients: int, cap: int, target: int, fill: float) -> House:
     """A house in which everybody has a complete week and `fill` of the seats are taken."""
     numbers, shares = tuple(BLOCKS_A_WEEK), tuple(BLOCKS_A_WEEK.values())
-    needs = [(rng.choices(numbers, shares)[0], rng.random() < SHARE_WITH_FAMILY) for _ in range(patients)]
     while True:
-        people = [Draft(f"p{n:04d}", *need) for n, need in enumerate(needs)]
+        people = [
+            Draft(f"p{n:04d}", rng.choices(numbers, shares)[0], rng.random() < SHARE_WITH_FAMILY)
+            for n in range(patients)
+        ]
         sections = draw_sections(rng, sum(p.blocks for p in people), cap, target, fill)
         try:
             seat(rng, people, sections)
