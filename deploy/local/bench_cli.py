@@ -62,14 +62,11 @@ def schedule_command(
 
 def schedule_lines(document: Document) -> list[str]:
     """The plan level by level, beside its bounds and beside first-fit."""
-    levels, bounds = document["levels"], document["bounds"] or {}
+    levels, bounds = document["levels"], document["bounds"]
     rows = [
         ["what", "plan", "bound", "first-fit"],
         ["unplaced", *_told(document, "unplaced", "unplaced_bound", "first_fit_unplaced")],
-        *[
-            [name, str(levels[name]), _text(bounds.get(name)), ""]
-            for name in ("coverage", "kept", "preference")
-        ],
+        *[[name, str(levels[name]), _text(bounds[name]), ""] for name in ("coverage", "kept", "preference")],
         ["soft ratio", *_told(document, "soft_ratio"), "1", ""],
         ["hard violations", *_told(document, "hard_violations"), "0", ""],
         ["weeks changed / broken", " / ".join(_told(document, "changed", "broken")), "", ""],

@@ -134,7 +134,7 @@ def test_percentiles_are_values_that_occurred() -> None:
 
 def held_to(fill: float, seed: int) -> None:
     instance = scenarios.weekly(golden.PATIENTS, seed, fill)
-    planned = engine.weekly(instance.problem)
+    planned = engine.best_week(instance.problem)
     assert check(instance, planned.plan) == []
     assert soft(instance.problem, planned.plan) == golden.golden()[fill, seed]
 

@@ -13,7 +13,7 @@ from deploy.local.bench.schedule import engine, scenarios
 from deploy.local.bench.schedule.checker import check, soft
 from deploy.local.bench.schedule.first_fit import first_fit
 from deploy.local.bench.schedule.instance import Instance
-from services.scheduling.domain.planning.problem import Levels, Person, Plan
+from services.scheduling.domain.planning.problem import Person, Plan
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ class Outcome:
 
     instance: Instance
     plan: Plan
-    bounds: Levels | None
+    bounds: engine.Bounds
     cpu_s: float
     first_fit: Plan
     changed: int | None = None
@@ -43,9 +43,9 @@ def measure(scenario: str, patients: int, seed: int, fill: float) -> dict[str, A
         "seed": seed,
         "fill": fill,
         "unplaced": len(people) - len(outcome.plan),
-        "unplaced_bound": outcome.bounds and fewest_unplaced(people, outcome.bounds.coverage),
+        "unplaced_bound": fewest_unplaced(people, outcome.bounds.coverage),
         "first_fit_unplaced": len(people) - len(outcome.first_fit),
-        "soft_ratio": outcome.bounds and ratio(levels.preference, outcome.bounds.preference),
+        "soft_ratio": ratio(levels.preference, outcome.bounds.preference),
         "hard_violations": len(check(outcome.instance, outcome.plan)),
         "changed": outcome.changed,
         "broken": outcome.broken,
@@ -53,14 +53,14 @@ def measure(scenario: str, patients: int, seed: int, fill: float) -> dict[str, A
         "online_p50_ms": percentile(outcome.placing_ms, 50),
         "online_p99_ms": percentile(outcome.placing_ms, 99),
         "levels": asdict(levels),
-        "bounds": outcome.bounds and asdict(outcome.bounds),
+        "bounds": asdict(outcome.bounds),
     }
 
 
 def weekly(patients: int, seed: int, fill: float) -> Outcome:
     """A new week for everybody."""
     instance = scenarios.weekly(patients, seed, fill)
-    planned, cpu_s = clocked(lambda: engine.weekly(instance.problem))
+    planned, cpu_s = clocked(lambda: engine.best_week(instance.problem))
     return Outcome(instance, planned.plan, planned.bounds, cpu_s, first_fit(instance.problem))
 
 
@@ -70,17 +70,13 @@ def online(patients: int, seed: int, fill: float) -> Outcome:
     The ratio of likings is to the best week in which everybody could have been moved.
     """
     arrivals = scenarios.online(patients, seed, fill)
-    published = engine.weekly(arrivals.residents).plan
+    published = engine.best_week(arrivals.residents).plan
     instance = arrivals.running(published)
     (plan, took), cpu_s = clocked(lambda: engine.admit(instance.problem, published, arrivals.arriving))
-    hindsight = engine.weekly(arrivals.left_over(published)).bounds
-    free = engine.weekly(instance.problem).bounds
+    hindsight = engine.best_week(arrivals.left_over(published)).bounds
+    free = engine.best_week(instance.problem).bounds
     seated = soft(instance.problem, published)
-    bounds = (
-        Levels(seated.coverage + hindsight.coverage, seated.kept, free.preference)
-        if hindsight and free
-        else None
-    )
+    bounds = engine.Bounds(seated.coverage + hindsight.coverage, preference=free.preference)
     frozen = first_fit(instance.problem, published)
     return Outcome(instance, plan, bounds, cpu_s, frozen, changed=changes(published, plan), placing_ms=took)
 
@@ -88,15 +84,15 @@ def online(patients: int, seed: int, fill: float) -> Outcome:
 def disruption(patients: int, seed: int, fill: float) -> Outcome:
     """A published week mended, beside the best week that could be planned from it."""
     before = scenarios.admissions(patients, seed, fill)
-    published = engine.weekly(before.residents).plan
+    published = engine.best_week(before.residents).plan
     after = scenarios.disruption(published, before, seed)
     problem = after.instance.problem
-    plan, cpu_s = clocked(lambda: engine.repair(problem, published))
+    plan, cpu_s = clocked(lambda: engine.mend(problem))
     intact = {id: week for id, week in published.items() if id not in after.broken}
     return Outcome(
         after.instance,
         plan,
-        engine.weekly(problem).bounds,
+        engine.best_week(problem).bounds,
         cpu_s,
         first_fit(problem, intact),
         changed=changes(published, plan),
@@ -107,7 +103,7 @@ def disruption(patients: int, seed: int, fill: float) -> Outcome:
 def network(patients: int, seed: int, fill: float) -> Outcome:
     """All sites at once, with the video groups that they share."""
     instance = scenarios.network(patients, seed, fill)
-    planned, cpu_s = clocked(lambda: engine.network(instance.problem, instance.facts.site))
+    planned, cpu_s = clocked(lambda: engine.best_network(instance.problem, instance.facts.site))
     return Outcome(instance, planned.plan, planned.bounds, cpu_s, first_fit(instance.problem))
 
 
@@ -144,9 +140,9 @@ def fewest_unplaced(people: Sequence[Person], coverage: int) -> int:
     return fewest
 
 
-def ratio(reached: int, most: int) -> float | None:
+def ratio(reached: int, most: int | None) -> float | None:
     """What was reached of the most that could be."""
-    return round(reached / most, 4) if most > 0 else None
+    return round(reached / most, 4) if most else None
 
 
 def changes(published: Plan, plan: Plan) -> int:
