@@ -1,13 +1,14 @@
 """Which weeks are legal, and which days make the best week for one person. Pure."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from itertools import combinations, product
 
 from contracts.intake import Availability
 from contracts.rulebook import Band, Rulebook
-from contracts.scheduling import Break
-from contracts.vocabulary import AgeBand, LevelOfCare, ServiceKind, Slot
+from contracts.scheduling import Attributes, Break
+from contracts.vocabulary import AgeBand, GroupKind, LevelOfCare, Modality, ServiceKind, Slot
 from services.scheduling.domain.localtime import wall_length, wall_minutes
 
 WEEK_DAYS = 7
@@ -31,6 +32,14 @@ class Offer:
     mine: bool = False
     """The person already sits there."""
     levels: tuple[str, ...] = ()
+    service_kind: ServiceKind = ServiceKind.GROUP
+    kind: GroupKind | None = None
+    facilitator_id: str | None = None
+    modality: Modality = Modality.IN_PERSON
+    attributes: Attributes = field(default_factory=Attributes)
+    """Whom the group is for; nothing said means everybody."""
+    closes_on: date | None = None
+    """The first day on which it does not meet any more."""
 
     @property
     def open(self) -> bool:
@@ -50,8 +59,9 @@ class Offer:
             dow=self.dow,
             start_local=self.start_local,
             end_local=self.end_local,
-            service_kind=ServiceKind.GROUP,
+            service_kind=self.service_kind,
             group_id=self.group_id,
+            modality=self.modality,
         )
 
 

@@ -1,23 +1,26 @@
 """Seats: one row each, and who sits there."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from contracts.scheduling import Break
 from contracts.vocabulary import Slot
+from services.chassis import codec
 from services.chassis.db import Connection
+from services.scheduling.domain.places import Group
 from services.scheduling.domain.week import Offer, slot_minutes
 
+# Nobody new comes to a group that is closing or closed to new people; who sits there stays.
 _OFFERS = """
-SELECT g.id, g.state->>'start_local' AS start_local, g.state->>'end_local' AS end_local,
-       g.state->>'breaks' AS breaks, g.state->>'levels' AS levels, s.dow, count(*) AS capacity,
+SELECT g.state, s.dow, count(*) AS capacity,
        count(*) FILTER (WHERE s.episode_id IS NULL) AS free,
        count(*) FILTER (WHERE s.episode_id = $3) AS mine
 FROM groups g JOIN seats s ON s.group_id = g.id
 WHERE g.network_id = $1 AND g.site_id = $2
 GROUP BY g.id, s.dow
+HAVING count(*) FILTER (WHERE s.episode_id = $3) > 0
+  OR g.state->>'closes_on' IS NULL AND (COALESCE((g.state->>'open_enrolment')::boolean, true)
+    OR EXISTS (SELECT 1 FROM seats mine WHERE mine.group_id = g.id AND mine.episode_id = $3))
 ORDER BY g.id, s.dow
 """
 
@@ -50,18 +53,24 @@ async def offers_of(
 
 
 def _offer(row: Any, breaks_creditable: bool) -> Offer:
-    breaks = [Break(**b) for b in json.loads(row["breaks"])]
-    start, end, capacity = row["start_local"], row["end_local"], row["capacity"]
+    group: Group = codec.load(Group, row["state"])
+    start, end, capacity = group.start_local, group.end_local, row["capacity"]
     return Offer(
-        group_id=row["id"],
+        group_id=group.id,
         dow=row["dow"],
         start_local=start,
         end_local=end,
-        creditable_minutes=slot_minutes(start, end, breaks, breaks_creditable),
+        creditable_minutes=slot_minutes(start, end, group.breaks, breaks_creditable),
         free=row["free"],
         taken_permille=1000 * (capacity - row["free"]) // capacity,
         mine=row["mine"] > 0,
-        levels=tuple(level["code"] for level in json.loads(row["levels"])),
+        levels=tuple(level.code for level in group.levels),
+        service_kind=group.service_kind,
+        kind=group.kind,
+        facilitator_id=group.facilitator_id,
+        modality=group.modality,
+        attributes=group.attributes,
+        closes_on=group.closes_on,
     )
 
 
