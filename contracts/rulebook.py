@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from contracts import instruments
-from contracts.vocabulary import AgeBand, LevelOfCare, ProgramKind, Risk
+from contracts.vocabulary import AgeBand, GroupKind, LevelOfCare, ProgramKind, Risk, ServiceKind
 
 _DEFAULT = Path(__file__).with_name("rulebook.toml")
 Place: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
@@ -175,6 +175,28 @@ class AttendanceRules(_Table):
     cite: str
 
 
+class GroupRules(_Table):
+    max_capacity: int = Field(gt=0)
+    """The most seats of a group; `max_capacity_of` says it for one kind of group."""
+    max_capacity_of: dict[GroupKind, Annotated[int, Field(gt=0)]] = {}
+    cite: str
+
+    def cap(self, kind: GroupKind) -> int:
+        return self.max_capacity_of.get(kind, self.max_capacity)
+
+
+class FacilitatorRules(_Table):
+    credentials: dict[ServiceKind, tuple[str, ...]]
+    """Who may lead which kind of service."""
+    cite: str
+
+    @model_validator(mode="after")
+    def _every_service_is_led(self) -> "FacilitatorRules":
+        if not set(ServiceKind) <= self.credentials.keys():
+            raise ValueError("credentials names every kind of service")
+        return self
+
+
 class ProgressRules(_Table):
     attendance_permille: int
     attendance_weeks: int
@@ -216,6 +238,8 @@ class Rulebook(_Table):
     level_rules: tuple[LevelRule, ...]
     program: ProgramRules
     attendance: AttendanceRules
+    groups: GroupRules
+    facilitators: FacilitatorRules
     progress: ProgressRules
     instruments: dict[str, dict[str, Any]] = {}
     """What is done differently from the instruments' own definitions, by instrument."""

@@ -13,18 +13,27 @@ from contracts.progress import AftercarePlanned, PatientDischarged, StepDownAppr
 from services.chassis.run import main
 from services.chassis.service import Service, gather, on
 from services.scheduling import api
-from services.scheduling.domain import agreement, links, places, sessions
-from services.scheduling.handlers import feeds, meetings, seats, weeks
-from services.scheduling.store import CALENDARS, GROUPS, LINKS, SESSIONS, SITES
+from services.scheduling.domain import agreement, clinicians, groups, links, sessions, sites
+from services.scheduling.handlers import closures, feeds, meetings, places, seats, weeks
+from services.scheduling.store import CALENDARS, CLINICIANS, GROUPS, LINKS, SESSIONS, SITES
 
 service = Service(
     name="scheduling",
     purpose="Keeps the calendar true: seats, agreed weeks, sessions and who was there.",
     package="services.scheduling",
-    aggregates=(SITES, GROUPS, SESSIONS, CALENDARS, LINKS),
+    aggregates=(SITES, CLINICIANS, GROUPS, SESSIONS, CALENDARS, LINKS),
     takes={
-        places.OpenSite: on(SITES, places.open_site, creates=True),
-        places.OpenGroup: gather(meetings.open_group),
+        sites.OpenSite: on(SITES, sites.open_site, creates=True),
+        sites.OpenRoom: on(SITES, sites.open_room),
+        sites.SetClosure: gather(closures.set_closure),
+        sites.LiftClosure: gather(closures.lift_closure),
+        clinicians.ListClinician: gather(closures.list_clinician),
+        clinicians.BeAway: gather(closures.be_away),
+        clinicians.ComeBack: gather(closures.come_back),
+        groups.OpenGroup: gather(places.open_group),
+        groups.OpenAppointment: gather(places.open_appointment),
+        groups.ChangeGroup: gather(places.change_group),
+        groups.CloseGroup: gather(places.close_group),
         agreement.AgreeSchedule: gather(weeks.agree),
         sessions.RollCall: gather(meetings.call_roll),
         links.MakeLink: gather(feeds.make_link),
@@ -43,7 +52,7 @@ service = Service(
         PatientDischarged: gather(seats.discharge),
     },
     wakes={
-        "extend": gather(meetings.extend),
+        "extend": gather(places.extend),
         "no_show": gather(meetings.say_absences),
         "end": gather(meetings.end),
         "hold_expires": gather(seats.expire_hold),

@@ -18,7 +18,6 @@ from contracts.scheduling import (
     SessionAttended,
     SessionCompleted,
     SessionMissed,
-    SessionScheduled,
     TreatmentDayClosed,
     TreatmentWeekClosed,
     WeeklyScheduleAgreed,
@@ -28,7 +27,6 @@ from contracts.vocabulary import (
     Actor,
     ActorType,
     AgeBand,
-    GroupKind,
     LevelOfCare,
     MissKind,
     ServiceKind,
@@ -36,16 +34,8 @@ from contracts.vocabulary import (
 )
 from services.scheduling.domain import agreement, attendance, folding, localtime, sessions, week
 from services.scheduling.domain.calendar import Admitted, Calendar, CalendarEnded, Request, SeatsKept
-from services.scheduling.domain.places import (
-    Group,
-    OpenGroup,
-    OpenSite,
-    Site,
-    days_to_plan,
-    open_group,
-    open_site,
-)
 from services.scheduling.domain.sessions import Booked, Mark, Presence, RollCall, Session
+from services.scheduling.domain.sites import Site
 
 NEW_YORK = "America/New_York"
 ACTOR = Actor(type=ActorType.USER, id="u-1", role="clinician")
@@ -682,37 +672,3 @@ class TestWeeks:
         else:
             assert ratio is not None
             assert ratio * scheduled <= 1000 * creditable < (ratio + 1) * scheduled
-
-
-class TestPlaces:
-    def test_a_zone_must_exist(self) -> None:
-        command = OpenSite("n-1", "s-1", "America/Nowhere", "08:00", "24:00", part2=True)
-        with pytest.raises(Refused) as refused:
-            open_site(None, command, at("2026-01-01 00:00"))
-        assert (refused.value.code, refused.value.status) == ("unknown_zone", 422)
-
-    def test_a_group_meets_while_the_site_is_open(self) -> None:
-        with pytest.raises(Refused) as refused:
-            open_group(None, MEADOW, "g-1", opening(start="07:30"))
-        assert refused.value.code == "outside_site_hours"
-
-    def test_breaks_lie_inside_the_session(self) -> None:
-        with pytest.raises(Refused) as refused:
-            open_group(None, MEADOW, "g-1", opening(breaks=(Break(offset=175, minutes=10),)))
-        assert refused.value.code == "breaks_misplaced"
-
-    def test_sessions_are_planned_two_weeks_ahead_and_never_twice(self) -> None:
-        group = Group(
-            "g-1", "n-1", "s-1", GroupKind.CBT, (IOP,), 12, (MON, WED, FRI), "09:00", "12:00", (), NEW_YORK
-        )
-        days, through = days_to_plan(group, at("2026-01-12 10:00"))
-        assert (days[0], days[-1], len(days)) == (date(2026, 1, 12), date(2026, 1, 26), 7)
-        again, _ = days_to_plan(replace(group, planned_through=through), at("2026-01-19 00:00"))
-        assert (again[0], again[-1]) == (date(2026, 1, 28), date(2026, 2, 2))
-        assert sessions.schedule(group, days[0], at("2026-01-12 10:00")) == []
-        planned = only(SessionScheduled, sessions.schedule(group, days[1], at("2026-01-12 10:00")))
-        assert planned.start_at == datetime(2026, 1, 14, 14, tzinfo=UTC)
-
-
-def opening(start: str = "09:00", breaks: tuple[Break, ...] = ()) -> OpenGroup:
-    return OpenGroup("n-1", "s-1", GroupKind.CBT, ("2.1",), 12, (MON, WED, FRI), start, "12:00", breaks)

@@ -26,7 +26,7 @@ from contracts.vocabulary import (
 )
 from services.scheduling.domain import agreement, attendance, localtime, sessions
 from services.scheduling.domain.calendar import Calendar, LevelFrom
-from services.scheduling.domain.places import Group, days_to_plan
+from services.scheduling.domain.groups import Group, days_to_plan
 from services.scheduling.domain.sessions import Mark, Presence
 
 ZONES = (

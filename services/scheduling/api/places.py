@@ -1,26 +1,40 @@
-"""Sites, rooms, clinicians and groups."""
+"""Sites, their rooms and closures, and the groups that meet there."""
 
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from contracts.scheduling import Break
+from contracts.scheduling import Attributes, Break
 from contracts.vocabulary import (
+    AgeBand,
     Count,
+    DevicePolicy,
     GroupKind,
     LocalTime,
     Minutes,
+    Modality,
+    ServiceKind,
     Token,
     Weekday,
     Zone,
 )
 from services.chassis.http import Answer, Body, Call
 from services.scheduling import store
-from services.scheduling.api.forms import LevelCode
-from services.scheduling.domain.places import OpenGroup, OpenSite
+from services.scheduling.api.forms import Day, LevelCode
+from services.scheduling.domain.groups import ChangeGroup, CloseGroup, OpenGroup
+from services.scheduling.domain.sites import (
+    EVERY_DAY,
+    LiftClosure,
+    OpenRoom,
+    OpenSite,
+    SetClosure,
+)
 
 routes = APIRouter()
+
+PLANNERS = ("scheduler", "director", "operator")
 
 
 class SiteBody(Body):
@@ -31,6 +45,26 @@ class SiteBody(Body):
     opens_local: LocalTime
     closes_local: LocalTime
     part2: bool
+    service_days: Annotated[list[Weekday], Field(min_length=1, max_length=7)] = Field(
+        default_factory=lambda: list(EVERY_DAY)
+    )
+    device_policy: DevicePolicy = DevicePolicy.SURRENDER
+
+
+class RoomBody(Body):
+    """A room to open."""
+
+    room_id: Token
+    capacity: Annotated[int, Field(ge=1, le=1000)]
+
+
+class ClosureBody(Body):
+    """Days on which a site is closed, the first and the last included."""
+
+    closure_id: Token | None = None
+    from_on: Day
+    to_on: Day
+    cause: Token
 
 
 class BreakBody(Body):
@@ -38,6 +72,15 @@ class BreakBody(Body):
 
     offset: Minutes
     minutes: Annotated[int, Field(ge=1, le=240)]
+
+
+class AttributesBody(Body):
+    """Whom a group is for; nothing said means everybody."""
+
+    age_band: AgeBand | None = None
+    language: Token | None = None
+    gender: Token | None = None
+    track: Token | None = None
 
 
 class GroupBody(Body):
@@ -52,14 +95,78 @@ class GroupBody(Body):
     start_local: LocalTime
     end_local: LocalTime
     breaks: Annotated[list[BreakBody], Field(max_length=20)] = Field(default_factory=list)
+    min_to_run: Annotated[int, Field(ge=0, le=200)] = 0
+    open_enrolment: bool = True
+    attributes: AttributesBody = Field(default_factory=AttributesBody)
+    room_id: Token | None = None
+    facilitator_id: Token | None = None
+    modality: Modality = Modality.IN_PERSON
+
+
+class GroupChangeBody(Body):
+    """What of a group changes from a day on; what is not said stays."""
+
+    effective_on: Day
+    facilitator_id: Token | None = None
+    room_id: Token | None = None
+    min_to_run: Annotated[int, Field(ge=0, le=200)] | None = None
+    open_enrolment: bool | None = None
+
+
+class GroupCloseBody(Body):
+    """The first day on which a group meets no more, and why."""
+
+    effective_on: Day
+    cause: Token
+
+
+class RoomView(BaseModel):
+    """A room."""
+
+    room_id: str
+    capacity: int
+
+
+class ClosureView(BaseModel):
+    """Closed days."""
+
+    closure_id: str
+    from_on: date
+    to_on: date
+    cause: str
+
+
+class SiteView(BaseModel):
+    """A site with its hours, rooms and closures."""
+
+    site_id: str
+    tz: str
+    opens_local: str
+    closes_local: str
+    part2: bool
+    service_days: list[int]
+    device_policy: DevicePolicy
+    rooms: list[RoomView]
+    closures: list[ClosureView]
+
+
+class EraView(BaseModel):
+    """How a group is until an announced change."""
+
+    until: date
+    min_to_run: int
+    open_enrolment: bool
+    room_id: str | None
+    facilitator_id: str | None
 
 
 class GroupView(BaseModel):
-    """A group, with the free seats of each of its weekdays."""
+    """A group, with the free seats of each of its weekdays; as it will be after the last announced change."""
 
     group_id: str
     site_id: str
-    kind: GroupKind
+    service_kind: ServiceKind = ServiceKind.GROUP
+    kind: GroupKind | None
     levels: list[str]
     capacity: Count
     dow: list[int]
@@ -67,6 +174,14 @@ class GroupView(BaseModel):
     end_local: str
     breaks: list[Break]
     tz: str
+    min_to_run: int = 0
+    open_enrolment: bool = True
+    attributes: Attributes = Attributes()
+    room_id: str | None = None
+    facilitator_id: str | None = None
+    modality: Modality = Modality.IN_PERSON
+    eras: list[EraView] = []
+    closes_on: date | None = None
     free: dict[str, int]
 
 
@@ -79,18 +194,75 @@ class GroupsView(BaseModel):
 @routes.post("/v1/sites", status_code=201)
 async def open_site(body: SiteBody, call: Call) -> Answer:
     """Open a site for scheduling."""
-    call.require_role("scheduler", "director", "operator")
+    call.require_role(*PLANNERS)
     call.require_site(body.site_id)
     command = OpenSite(
-        call.who.network_id, body.site_id, body.tz, body.opens_local, body.closes_local, body.part2
+        call.who.network_id,
+        body.site_id,
+        body.tz,
+        body.opens_local,
+        body.closes_local,
+        body.part2,
+        tuple(body.service_days),
+        body.device_policy,
     )
     return await call.take(command, on=body.site_id)
+
+
+@routes.get("/v1/sites/{site_id}")
+async def site(site_id: Token, call: Call) -> SiteView:
+    """A site's hours, rooms and closures."""
+    call.require_site(site_id)
+    async with call.reading() as db:
+        found = await store.site_of(db, call.who.network_id, site_id)
+    if found is None:
+        raise call.not_found()
+    return SiteView(
+        site_id=found.site_id,
+        tz=found.tz,
+        opens_local=found.opens_local,
+        closes_local=found.closes_local,
+        part2=found.part2,
+        service_days=list(found.service_days),
+        device_policy=found.device_policy,
+        rooms=[RoomView(room_id=r.id, capacity=r.capacity) for r in found.rooms],
+        closures=[
+            ClosureView(closure_id=c.id, from_on=c.from_on, to_on=c.to_on, cause=c.cause)
+            for c in found.closures
+        ],
+    )
+
+
+@routes.post("/v1/sites/{site_id}/rooms", status_code=201)
+async def open_room(site_id: Token, body: RoomBody, call: Call) -> Answer:
+    """Open a room of a site."""
+    call.require_role(*PLANNERS)
+    call.require_site(site_id)
+    return await call.take(OpenRoom(body.room_id, body.capacity), on=site_id)
+
+
+@routes.post("/v1/sites/{site_id}/closures", status_code=201)
+async def set_closure(site_id: Token, body: ClosureBody, call: Call) -> Answer:
+    """Close a site on some days; the answer names the sessions that do not take place."""
+    call.require_role(*PLANNERS)
+    call.require_site(site_id)
+    closure_id = body.closure_id or call.new_id()
+    command = SetClosure(call.who.network_id, closure_id, body.from_on, body.to_on, body.cause)
+    return await call.take(command, on=site_id)
+
+
+@routes.post("/v1/sites/{site_id}/closures/{closure_id}/lift", status_code=201)
+async def lift_closure(site_id: Token, closure_id: Token, call: Call) -> Answer:
+    """Take a closure back; the answer names the sessions that take place after all."""
+    call.require_role(*PLANNERS)
+    call.require_site(site_id)
+    return await call.take(LiftClosure(call.who.network_id, closure_id), on=site_id)
 
 
 @routes.post("/v1/groups", status_code=201)
 async def open_group(body: GroupBody, call: Call) -> Answer:
     """Open a weekly group with its seats and its first sessions."""
-    call.require_role("scheduler", "director", "operator")
+    call.require_role(*PLANNERS)
     call.require_site(body.site_id)
     command = OpenGroup(
         network_id=call.who.network_id,
@@ -102,9 +274,39 @@ async def open_group(body: GroupBody, call: Call) -> Answer:
         start_local=body.start_local,
         end_local=body.end_local,
         breaks=tuple(Break(offset=b.offset, minutes=b.minutes) for b in body.breaks),
+        min_to_run=body.min_to_run,
+        open_enrolment=body.open_enrolment,
+        attributes=Attributes(**body.attributes.model_dump()),
+        room_id=body.room_id,
+        facilitator_id=body.facilitator_id,
+        modality=body.modality,
     )
     group_id = body.group_id or call.new_id()
     return await call.take(command, on=group_id, extra=lambda group: {"group_id": group.id})
+
+
+@routes.post("/v1/groups/{group_id}/changes", status_code=201)
+async def change_group(group_id: Token, body: GroupChangeBody, call: Call) -> Answer:
+    """Let a group be led by somebody else, meet elsewhere or take others in from a day on."""
+    call.require_role(*PLANNERS)
+    command = ChangeGroup(
+        call.who.network_id,
+        tuple(call.who.sites),
+        body.effective_on,
+        body.facilitator_id,
+        body.room_id,
+        body.min_to_run,
+        body.open_enrolment,
+    )
+    return await call.take(command, on=group_id)
+
+
+@routes.post("/v1/groups/{group_id}/close", status_code=201)
+async def close_group(group_id: Token, body: GroupCloseBody, call: Call) -> Answer:
+    """Let a group meet for the last time before a day."""
+    call.require_role(*PLANNERS)
+    command = CloseGroup(call.who.network_id, tuple(call.who.sites), body.effective_on, body.cause)
+    return await call.take(command, on=group_id)
 
 
 @routes.get("/v1/groups")

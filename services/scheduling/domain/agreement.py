@@ -19,7 +19,7 @@ from services.scheduling.domain import week as weeks
 from services.scheduling.domain.attendance import week_wake
 from services.scheduling.domain.calendar import Calendar, Request, Resumed
 from services.scheduling.domain.localtime import civil_date, midnight, midnight_after, monday_of
-from services.scheduling.domain.places import Site
+from services.scheduling.domain.sites import Site
 from services.scheduling.domain.week import Choice, Offer
 
 HOLD_AT_LEAST = timedelta(hours=48)

@@ -16,8 +16,8 @@ from contracts.scheduling import (
     SessionScheduled,
 )
 from contracts.vocabulary import MissKind, Modality, ServiceKind
+from services.scheduling.domain.groups import Group
 from services.scheduling.domain.localtime import instant, minutes_between
-from services.scheduling.domain.places import Group
 
 _IDS = UUID("0f5f4d0e-3f2c-5a53-9d0c-9f6c5e1a7b21")
 ROLL_CALL_OPENS = timedelta(minutes=30)
@@ -73,6 +73,8 @@ class Session:
     modality: Modality = Modality.IN_PERSON
     cancelled: str = ""
     """Why the session does not take place."""
+    held_back: bool = False
+    """The calendar itself called it off: it takes place again once the reason is gone."""
 
     @property
     def over(self) -> bool:
@@ -111,6 +113,11 @@ class RosterCounted:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """The session was cancelled because of a closure, an absence or the end of its group."""
+
+
+@dataclass(frozen=True, slots=True)
 class Booked:
     """A person on a session's roster, and since when the seat is booked."""
 
@@ -137,6 +144,7 @@ def session_id_of(group_id: str, day: date) -> str:
 
 def schedule(group: Group, day: date, moment: Moment) -> Sequence[object]:
     """Put a group's session of a day on the calendar, unless it would have begun already."""
+    group = group.on(day)
     start, end = instant(day, group.start_local, group.tz), instant(day, group.end_local, group.tz)
     if start < moment.at or end <= start:
         return []
@@ -195,7 +203,9 @@ def evolve(state: Session | None, fact: object) -> Session:
     if isinstance(fact, SessionCancelled):
         return replace(state, cancelled=fact.cause)
     if isinstance(fact, SessionRestored):
-        return replace(state, cancelled="")
+        return replace(state, cancelled="", held_back=False)
+    if isinstance(fact, HeldBack):
+        return replace(state, held_back=True)
     if isinstance(fact, SessionReassigned):
         return replace(state, facilitator_id=fact.facilitator_id, room_id=fact.room_id)
     return state

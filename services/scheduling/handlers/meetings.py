@@ -1,57 +1,14 @@
-"""Groups and their sessions: planned ahead, called over, counted at the end."""
+"""Sessions: called over while they last, counted at the end."""
 
 from collections.abc import Mapping
-from datetime import date, datetime, timedelta
 
-from contracts.decisions import Moment, Refused, Wake, Woke
+from contracts.decisions import Moment, Refused, Woke
 from contracts.vocabulary import MissKind
 from services.chassis.unit import Unit
 from services.scheduling import store
-from services.scheduling.domain import attendance, places, sessions
-from services.scheduling.domain.localtime import midnight
-from services.scheduling.domain.places import Group, OpenGroup
+from services.scheduling.domain import attendance, sessions
 from services.scheduling.domain.sessions import RollCall, Session
-from services.scheduling.store import CALENDARS, GROUPS, SESSIONS
-
-PLAN_EVERY = timedelta(days=7)
-
-
-async def open_group(unit: Unit, key: str, command: OpenGroup, moment: Moment) -> None:
-    """Open a group with all its seats and its first sessions."""
-    site = await store.site_of(unit.db, command.network_id, command.site_id)
-    if site is None:
-        raise Refused("unknown_site", "Open the site before its groups.", status=404)
-    existing = await unit.load(GROUPS, key)
-    if existing is not None and existing.network_id != command.network_id:
-        raise Refused("not_found", "There is nothing with this id here.", status=404)
-    group = unit.record(GROUPS, key, places.open_group(existing, site, key, command))
-    await store.make_seats(unit.db, group)
-    await _plan(unit, group, moment)
-
-
-async def extend(unit: Unit, key: str, _woke: Woke, moment: Moment) -> None:
-    """Put the next sessions of a group on the calendar."""
-    group = await unit.load(GROUPS, key)
-    if group is not None:
-        await _plan(unit, group, moment)
-
-
-async def _plan(unit: Unit, group: Group, moment: Moment) -> None:
-    days, through = places.days_to_plan(group, moment)
-    ids = {day: sessions.session_id_of(group.id, day) for day in days}
-    known = await unit.load_many(SESSIONS, ids.values())
-    for day, session_id in ids.items():
-        facts = sessions.schedule(group, day, moment) if session_id not in known else ()
-        if facts:
-            unit.record(SESSIONS, session_id, facts)
-    unit.record(
-        GROUPS, group.id, [places.SessionsPlanned(through), Wake(_again_at(group, through, moment), "extend")]
-    )
-
-
-def _again_at(group: Group, through: date, moment: Moment) -> datetime:
-    ahead = timedelta(days=moment.rules.attendance.schedule_ahead_days)
-    return midnight(through - ahead + PLAN_EVERY, group.tz)
+from services.scheduling.store import CALENDARS, SESSIONS
 
 
 async def call_roll(unit: Unit, key: str, command: RollCall, moment: Moment) -> None:

@@ -1,6 +1,6 @@
 """Every line of SQL of scheduling."""
 
-from services.scheduling.store.aggregates import CALENDARS, GROUPS, LINKS, SESSIONS, SITES
+from services.scheduling.store.aggregates import CALENDARS, CLINICIANS, GROUPS, LINKS, SESSIONS, SITES
 from services.scheduling.store.feeds import (
     find_calendar_of_link,
     find_meetings_ahead,
@@ -15,29 +15,46 @@ from services.scheduling.store.meetings import (
     roster_of,
     sessions_unfinished,
 )
-from services.scheduling.store.places import find_groups, make_seats, site_of
+from services.scheduling.store.places import (
+    clinicians_at,
+    find_clinicians,
+    find_groups,
+    groups_at,
+    make_seats,
+    sessions_at,
+    site_of,
+    sites_of_clinician,
+    steady_site_of,
+)
 from services.scheduling.store.seats import free_seats, offers_of, take_seats
 
 __all__ = [
     "CALENDARS",
+    "CLINICIANS",
     "GROUPS",
     "LINKS",
     "SESSIONS",
     "SITES",
     "book",
+    "clinicians_at",
     "end_bookings",
     "find_calendar",
     "find_calendar_of_link",
+    "find_clinicians",
     "find_groups",
     "find_meetings_ahead",
     "find_meetings_in",
     "find_meetings_led_by",
     "find_sessions",
     "free_seats",
+    "groups_at",
     "make_seats",
     "offers_of",
     "roster_of",
+    "sessions_at",
     "sessions_unfinished",
     "site_of",
+    "sites_of_clinician",
+    "steady_site_of",
     "take_seats",
 ]

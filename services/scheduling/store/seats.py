@@ -7,7 +7,7 @@ from typing import Any
 from contracts.vocabulary import Slot
 from services.chassis import codec
 from services.chassis.db import Connection
-from services.scheduling.domain.places import Group
+from services.scheduling.domain.groups import Group
 from services.scheduling.domain.week import Offer, slot_minutes
 
 # Nobody new comes to a group that is closing or closed to new people; who sits there stays.
