@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Sequence
+from datetime import date
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -13,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError,
 from contracts import instruments
 from contracts.vocabulary import AgeBand, GroupKind, LevelOfCare, ProgramKind, Risk, ServiceKind
 
+_COMMON_YEAR = 2027
+"""A year without a 29 February, which is no yearly day."""
 _DEFAULT = Path(__file__).with_name("rulebook.toml")
 Place: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
@@ -197,6 +200,31 @@ class FacilitatorRules(_Table):
         return self
 
 
+class Holiday(_Table):
+    """A yearly day: a date, or the n-th weekday of a month, the last one where n is -1."""
+
+    name: str = Field(pattern=r"^[a-z_]{1,64}$")
+    month: int = Field(ge=1, le=12)
+    day: int = Field(default=0, ge=0, le=31)
+    dow: int = Field(default=0, ge=0, le=7)
+    nth: int = Field(default=0, ge=-1, le=4)
+
+    @model_validator(mode="after")
+    def _is_a_day(self) -> "Holiday":
+        if (self.day > 0) == (self.dow > 0) or (self.dow > 0) != (self.nth != 0):
+            raise ValueError("a holiday has a day, or a dow and its nth")
+        if self.day:
+            date(_COMMON_YEAR, self.month, self.day)
+        return self
+
+
+class HolidayRules(_Table):
+    days: tuple[Holiday, ...]
+    observed: dict[Literal["saturday", "sunday"], Literal[-1, 0, 1]]
+    """By how many days a date that falls on a weekend moves."""
+    cite: str
+
+
 class ProgressRules(_Table):
     attendance_permille: int
     attendance_weeks: int
@@ -240,6 +268,7 @@ class Rulebook(_Table):
     attendance: AttendanceRules
     groups: GroupRules
     facilitators: FacilitatorRules
+    holidays: HolidayRules
     progress: ProgressRules
     instruments: dict[str, dict[str, Any]] = {}
     """What is done differently from the instruments' own definitions, by instrument."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.decisions import Moment, Refused
-from contracts.rulebook import Rulebook, rulebook
+from contracts.rulebook import HolidayRules, Rulebook, rulebook
 from contracts.scheduling import (
     Break,
     SessionCancelled,
@@ -26,6 +26,7 @@ from services.scheduling.domain import clinicians, groups, localtime, openings, 
 from services.scheduling.domain.board import Board
 from services.scheduling.domain.clinicians import Clinician
 from services.scheduling.domain.groups import Group
+from services.scheduling.domain.holidays import holidays_of
 from services.scheduling.domain.sites import Site
 
 NEW_YORK, PHOENIX = "America/New_York", "America/Phoenix"
@@ -289,6 +290,37 @@ class TestSites:
         place.shuts("snow", date(2026, 1, 14), date(2026, 1, 14))
         place.opens("g-1")
         assert [s.cancelled for s in place.of("g-1")][:3] == ["", "snow", ""]
+
+
+class TestHolidays:
+    @pytest.mark.parametrize(
+        ("year", "observed"),
+        [
+            # Worked out by hand from 5 U.S.C. 6103.
+            (
+                2026,
+                "01-01 01-19 02-16 05-25 06-19 07-03 09-07 10-12 11-11 11-26 12-25",
+            ),
+            (
+                2027,
+                "01-01 01-18 02-15 05-31 06-18 07-05 09-06 10-11 11-11 11-25 12-24 12-31",
+            ),
+            (2028, "01-17 02-21 05-29 06-19 07-04 09-04 10-09 11-10 11-23 12-25"),
+        ],
+    )
+    def test_the_days_that_the_law_names(self, year: int, observed: str) -> None:
+        found = holidays_of(year, rulebook().holidays)
+        assert [f"{h.observed_on:%m-%d}" for h in found] == observed.split()
+
+    def test_a_network_keeps_its_own(self) -> None:
+        own = [{"name": "patriots_day", "month": 4, "dow": 1, "nth": 3}]
+        rules = HolidayRules.model_validate({"days": own, "observed": {}, "cite": "M.G.L. c. 6 s. 12J"})
+        assert [h.on for h in holidays_of(2026, rules)] == [date(2026, 4, 20)]
+        for wrong in ({"day": 30}, {"dow": 1}, {"dow": 1, "nth": 2, "day": 3}, {}):
+            with pytest.raises(ValueError, match="2"):
+                HolidayRules.model_validate(
+                    {"days": [{"name": "x", "month": 2} | wrong], "observed": {}, "cite": "2"}
+                )
 
 
 class TestGroups:

@@ -65,6 +65,8 @@ def test_a_closed_day_is_cancelled_and_comes_back(house: House) -> None:
     site = house.get("/v1/sites/elm")
     assert site["rooms"] == [{"room_id": "blue", "capacity": 12}]
     assert [c["closure_id"] for c in site["closures"]] == ["c-1"]
+    kept = house.get("/v1/sites/elm/holidays", year="2026")["items"]
+    assert kept[5] == {"name": "independence_day", "on": "2026-07-04", "observed_on": "2026-07-03"}
     assert house.post("/v1/sites/elm/closures", snow).json()["code"] == "closure_exists"
     lifted = house.post("/v1/sites/elm/closures/c-1/lift", {}).raise_for_status().json()
     assert lifted["restored"] == [cancelled]
@@ -164,6 +166,7 @@ def test_what_belongs_to_others_does_not_exist(house: House) -> None:
                 path: 404 for path, _ in tries
             }
             assert other.get("/v1/sites/fir").status_code == 404
+            assert other.get("/v1/sites/fir/holidays", params={"year": 2026}).status_code == 404
             assert other.get("/v1/clinicians").json()["items"] == []
     assert house.rows("SELECT count(*) AS n FROM scheduling.journal")[0]["n"] == before
     assert house.post("/v1/groups", body("fir", "f-2", facilitator_id="fay"), "clinician").status_code == 403

@@ -24,6 +24,7 @@ from services.chassis.http import Answer, Body, Call
 from services.scheduling import store
 from services.scheduling.api.forms import Day, LevelCode
 from services.scheduling.domain.groups import ChangeGroup, CloseGroup, OpenGroup
+from services.scheduling.domain.holidays import holidays_of
 from services.scheduling.domain.sites import (
     EVERY_DAY,
     LiftClosure,
@@ -34,6 +35,7 @@ from services.scheduling.domain.sites import (
 
 routes = APIRouter()
 
+Year = Annotated[int, Field(ge=1971, le=2200)]
 PLANNERS = ("scheduler", "director", "operator")
 
 
@@ -150,6 +152,20 @@ class SiteView(BaseModel):
     closures: list[ClosureView]
 
 
+class HolidayView(BaseModel):
+    """A holiday, and the day on which it is kept."""
+
+    name: str
+    on: date
+    observed_on: date
+
+
+class HolidaysView(BaseModel):
+    """The holidays that are kept in a year."""
+
+    items: list[HolidayView]
+
+
 class EraView(BaseModel):
     """How a group is until an announced change."""
 
@@ -230,6 +246,20 @@ async def site(site_id: Token, call: Call) -> SiteView:
             ClosureView(closure_id=c.id, from_on=c.from_on, to_on=c.to_on, cause=c.cause)
             for c in found.closures
         ],
+    )
+
+
+@routes.get("/v1/sites/{site_id}/holidays")
+async def holidays(site_id: Token, year: Year, call: Call) -> HolidaysView:
+    """The holidays of a year, from which a director can close the site."""
+    call.require_site(site_id)
+    async with call.reading() as db:
+        found = await store.site_of(db, call.who.network_id, site_id)
+    if found is None:
+        raise call.not_found()
+    rules = call.rules.at(found.network_id, found.site_id).holidays
+    return HolidaysView(
+        items=[HolidayView(name=h.name, on=h.on, observed_on=h.observed_on) for h in holidays_of(year, rules)]
     )
 
 
