@@ -10,8 +10,7 @@ from contracts.scheduling import WorkingHours
 from contracts.vocabulary import LocalTime, Modality, ServiceKind, Token, Weekday
 from services.chassis.http import Answer, Body, Call
 from services.scheduling import store
-from services.scheduling.api.forms import LevelCode
-from services.scheduling.api.places import PLANNERS
+from services.scheduling.api.forms import PLANNERS, LevelCode
 from services.scheduling.domain.clinicians import BeAway, ComeBack, ListClinician
 from services.scheduling.domain.groups import OpenAppointment
 
