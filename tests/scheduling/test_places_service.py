@@ -281,3 +281,22 @@ def when(text: str) -> datetime:
 
 def crosses(first: str, last: str, session: dict[str, Any]) -> bool:
     return when(first) < when(session["end_at"]) and when(session["start_at"]) < when(last)
+
+
+def test_what_is_known_long_before_is_planned_around(house: House) -> None:
+    fair = {"from_on": "2026-10-28", "to_on": "2026-10-28", "cause": "fair"}
+    answer = house.post("/v1/sites/elm/closures", fair).raise_for_status().json()
+    assert answer["cancelled"] == [], "nothing is planned so far ahead yet"
+    leave = {"from_at": "2026-10-28T00:00:00", "to_at": "2026-10-29T00:00:00"}
+    house.post("/v1/clinicians/ann/absences", leave).raise_for_status()
+    change = {"effective_on": "2026-10-30", "facilitator_id": "bob"}
+    house.post("/v1/groups/o-1/changes", change).raise_for_status()
+    house.until(datetime(2026, 10, 20, 12, tzinfo=UTC))
+    planned = {(s["group_id"], s["local_date"]): s for s in rows(house, "elm", "oak")}
+    closed = planned["e-1", "2026-10-28"]
+    assert (closed["cancelled"], said(house, closed["id"])) == (
+        "fair",
+        ["session_scheduled", "session_cancelled"],
+    )
+    leaders = [planned["o-1", f"2026-10-{day}"]["facilitator_id"] for day in (26, 28, 30)]
+    assert leaders == ["ann", "bob", "bob"]
