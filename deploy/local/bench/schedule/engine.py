@@ -6,7 +6,7 @@ from time import process_time
 
 from services.scheduling.domain.planning import network as sites
 from services.scheduling.domain.planning import online, repair, weekly
-from services.scheduling.domain.planning.problem import Plan, Problem
+from services.scheduling.domain.planning.problem import Plan, Problem, levels_of
 from services.scheduling.domain.planning.seating import Seating
 
 
@@ -34,22 +34,35 @@ def best_week(problem: Problem) -> Planned:
     return Planned(solved.plan, Bounds(bounds.coverage, bounds.kept, bounds.preference))
 
 
-def admit(problem: Problem, published: Plan, arriving: Sequence[str]) -> tuple[Plan, list[float]]:
-    """Place people one by one with at most one move each; the milliseconds of each."""
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """People placed one by one, and the milliseconds of each: on free seats, or with a look at moves."""
+
+    plan: Plan
+    direct_ms: Sequence[float]
+    moving_ms: Sequence[float]
+
+
+def admit(problem: Problem, published: Plan, arriving: Sequence[str]) -> Admitted:
+    """Place people one by one with at most one move each."""
     seating = Seating.of(problem, published)
-    took = []
+    direct: list[float] = []
+    moving: list[float] = []
     for id in arriving:
         began = process_time()
         found = online.place(seating, problem.person[id])
+        took = (process_time() - began) * 1000
+        (direct if found is not None and found.move is None else moving).append(took)
         if found is not None:
             seating.put(id, found)
-        took.append((process_time() - began) * 1000)
-    return seating.plan, took
+    return Admitted(seating.plan, direct, moving)
 
 
 def mend(problem: Problem) -> Plan:
-    """The published week, which is what people keep, made whole again."""
-    return repair.repair(problem)
+    """The published week made whole at once, and by the solver where that is better."""
+    mended = repair.repair(problem)
+    solved = weekly.solve(problem)
+    return solved.plan if solved.levels > levels_of(problem, mended) else mended
 
 
 def best_network(problem: Problem, site_of: Mapping[str, str]) -> Planned:

@@ -12,6 +12,7 @@ from math import floor
 from services.scheduling.domain.planning.highs import Solver
 from services.scheduling.domain.planning.problem import Person, Plan, Problem, Week
 from services.scheduling.domain.planning.program import program_of
+from services.scheduling.domain.planning.repair import repair
 from services.scheduling.domain.planning.weekly import cover, solve
 
 
@@ -34,9 +35,8 @@ def solve_network(problem: Problem, site_of: Mapping[str, str], *, gap: float = 
     short: list[str] = []
     for name in sorted(sites):
         alone = _part(problem, sites[name], without=shared)
-        solved = solve(alone, gap=gap)
-        if len(solved.plan) == len(alone.people):
-            plan |= solved.plan
+        if len(repair(alone)) == len(alone.people):
+            plan |= solve(alone, gap=gap).plan
         else:
             short.append(name)
     covered = sum(problem.person[p].weight for p in plan)
@@ -54,7 +54,7 @@ def _prices(problem: Problem, shared: frozenset[str]) -> tuple[dict[str, float],
     """What one more of each shared seat would be worth, and the most that can be covered."""
     if not problem.people:
         return {}, 0
-    program = program_of(problem)
+    program = program_of(problem, likes=False)
     worth = {c: float(problem.person[p].weight) for p, c in program.placed.items()}
     answer = Solver(program.rows, integer=False).most(worth)
     duals = {i: abs(answer.duals[row]) for i, row in program.seats.items() if i in shared}

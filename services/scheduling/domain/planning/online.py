@@ -3,10 +3,10 @@
 from collections.abc import Collection
 
 from services.scheduling.domain.planning.best import best_week
-from services.scheduling.domain.planning.problem import Person
+from services.scheduling.domain.planning.problem import Person, Week
 from services.scheduling.domain.planning.seating import Move, Placement, Seating
 
-CANDIDATES = 40
+CANDIDATES = 60
 """How many people are looked at before nobody is asked to move."""
 
 
@@ -50,19 +50,30 @@ def _candidates(seating: Seating, person: Person, full: Collection[str]) -> list
 
 
 def _swapped(seating: Seating, person: Person, id: str) -> tuple[float, Placement] | None:
-    """Place the newcomer as if somebody were not there, then that somebody on what is left."""
+    """Both weeks with somebody's seats given up, whoever chooses first making the better pair."""
+    other = seating.problem.person[id]
     before = seating.leave(id)
     try:
-        first = seating.best(person)
-        if first is None:
-            return None
-        seating.take(person.id, first.week)
-        try:
-            second = seating.best(seating.problem.person[id])
-        finally:
-            seating.leave(person.id)
+        pairs = [_in_turn(seating, person, other), _in_turn(seating, other, person, avoid=before)]
     finally:
         seating.take(id, before)
-    if second is None:
+    found = [pair for pair in pairs if pair is not None]
+    if not found:
         return None
-    return first.points + second.points, Placement(first.week, Move(id, second.week))
+    points, weeks = max(found, key=lambda pair: pair[0])
+    return points, Placement(weeks[person.id], Move(id, weeks[id]))
+
+
+def _in_turn(
+    seating: Seating, first: Person, second: Person, avoid: Week = frozenset()
+) -> tuple[float, dict[str, Week]] | None:
+    """The best week for one person, then the best of what is left for another."""
+    one = seating.best(first, avoid & second.may)
+    if one is None:
+        return None
+    seating.take(first.id, one.week)
+    two = seating.best(second)
+    seating.leave(first.id)
+    if two is None:
+        return None
+    return one.points + two.points, {first.id: one.week, second.id: two.week}

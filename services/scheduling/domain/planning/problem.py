@@ -1,6 +1,6 @@
 """A week to be planned: what can be taken, who needs what, and what makes one week better than another.
 
-Times are minutes of the site's wall clock since Monday's weekday began; durations are creditable minutes.
+Times are minutes of the site's wall clock since the day began; durations are creditable minutes.
 """
 
 from collections.abc import Iterable, Mapping
@@ -138,7 +138,7 @@ def legal(problem: Problem, person: Person, week: Week) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, order=True)
 class Levels:
     """What a plan is worth, level by level: no lower level ever outweighs a higher one."""
 

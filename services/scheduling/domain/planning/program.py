@@ -43,12 +43,16 @@ class Program:
         }
 
 
-def program_of(problem: Problem) -> Program:
-    """Write down a problem; seats are shared by everybody, the rest is person by person."""
+def program_of(problem: Problem, *, likes: bool = True) -> Program:
+    """Write down a problem; without what people like where only coverage is asked for."""
     program = Program(problem)
     for person in problem.people:
-        _Writer(program, person).write()
-    _seats(program)
+        writer = _Writer(program, person)
+        writer.write()
+        if likes:
+            writer.whole_week()
+            writer.liking()
+    _seats(program, likes=likes)
     _apart(program)
     return program
 
@@ -79,8 +83,6 @@ class _Writer:
             self._sum([b for b in self.blocks if b.kind == kind], 1, None)
         self._minutes()
         self._days()
-        self._whole_week()
-        self._liking()
 
     def _sum(self, items: Sequence[Item], least: float, most: float | None) -> None:
         """Whoever is placed takes at least so many of these, and at most so many."""
@@ -140,7 +142,7 @@ class _Writer:
                 window = [(first - 1 + n) % 7 + 1 for n in range(person.max_gap_days + 1)]
                 self._sum([i for d in window for i in self.by_day[d]], 1, None)
 
-    def _whole_week(self) -> None:
+    def whole_week(self) -> None:
         if legal(self.program.problem, self.person, self.person.kept):
             kept = self.program.kept[self.person.id] = self.rows.column()
             for item in sorted(self.person.kept):
@@ -149,7 +151,7 @@ class _Writer:
             if others:
                 self.rows.row([*others, (kept, float(len(DAYS)))], upper=float(len(DAYS)))
 
-    def _liking(self) -> None:
+    def liking(self) -> None:
         likes, weights = self.program.preference, self.program.problem.weights
         for item in self.items:
             points = item_points(weights, self.person, item)
@@ -208,7 +210,7 @@ def _overlap(a: Item, b: Item) -> bool:
     return a.dow == b.dow and a.start < b.end and b.start < a.end
 
 
-def _seats(program: Program) -> None:
+def _seats(program: Program, *, likes: bool) -> None:
     """No item is taken by more people than it has seats; beyond its target each one costs."""
     problem = program.problem
     takers: dict[str, list[int]] = {}
@@ -220,7 +222,7 @@ def _seats(program: Program) -> None:
         terms = [(c, 1.0) for c in columns]
         if len(columns) > item.capacity:
             program.seats[id] = program.rows.row(terms, upper=item.capacity)
-        if 0 < item.target < min(item.capacity, len(columns)):
+        if likes and 0 < item.target < min(item.capacity, len(columns)):
             over = program.rows.column(item.capacity)
             program.rows.row([*terms, (over, -1.0)], upper=item.target)
             program.preference[over] = problem.weights.over_target

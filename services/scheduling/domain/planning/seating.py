@@ -1,10 +1,13 @@
 """Who sits where while weeks are being found: free seats, people kept apart, crowded groups."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from services.scheduling.domain.planning.best import Choices, Found, best_week, choices_of
-from services.scheduling.domain.planning.problem import Person, Plan, Problem, Week
+from services.scheduling.domain.planning.problem import Person, Plan, Problem, Use, Week
+
+SCARCE = 1.0
+"""Points that the last seat of a group costs; with it 9 newcomers of 720 stay without a week, without it 17."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +79,17 @@ class Seating:
             return set()
         return {i for i in person.may if not enemies.isdisjoint(self.holders.get(i, ()))}
 
-    def crowded(self, items: Iterable[str]) -> Mapping[str, float]:
-        """What one more person costs where a group has reached its target."""
-        cost = -self.problem.weights.over_target
-        targets = {i: self.problem.items[i].target for i in items}
-        return {i: cost for i, t in targets.items() if 0 < t <= len(self.holders.get(i, ()))}
+    def prices(self, items: Iterable[str]) -> Mapping[str, float]:
+        """What a seat costs whoever comes later: more the fewer are left, and more beyond the target."""
+        crowd = -self.problem.weights.over_target
+        found = {}
+        for id in items:
+            item, taken = self.problem.items[id], len(self.holders.get(id, ()))
+            if item.use is Use.BLOCK and taken < item.capacity:
+                found[id] = SCARCE / (item.capacity - taken) + crowd * (0 < item.target <= taken)
+        return found
 
-    def best(self, person: Person) -> Found | None:
+    def best(self, person: Person, avoid: Collection[str] = ()) -> Found | None:
         """The best week that the free seats give a person."""
-        closed = self.full(person.may) | self.forbidden(person)
-        return best_week(self.choices(person), closed, self.crowded(person.may))
+        closed = self.full(person.may) | self.forbidden(person) | set(avoid)
+        return best_week(self.choices(person), closed, self.prices(person.may))
