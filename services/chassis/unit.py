@@ -1,7 +1,7 @@
 """One transaction's view of the aggregates: loaded with their row locks, folded, saved in one go."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -49,6 +49,7 @@ class Said:
 
     id: str
     type: str
+    story: str
     body: str
     row: tuple[Any, ...]
 
@@ -179,6 +180,15 @@ class Unit:
         self.outbox.append(said)
         return said
 
+    async def last_said(self, story: str, kinds: Collection[type[Event]], **fields: str) -> str | None:
+        """The id of the newest event of these kinds in a story whose fields hold these values."""
+        types = [kind.type() for kind in kinds]
+        for said in reversed(self.outbox):
+            if said.story == story and said.type in types and fields.items() <= json.loads(said.body).items():
+                return said.id
+        found: str | None = await self.db.fetchval(_LAST_SAID, story, types, json.dumps(fields))
+        return found
+
     async def save(self) -> None:
         """Write everything recorded: states, journal, outbox, wakes. Raises Conflict on a lost race."""
         by_table: dict[str, list[Key]] = {}
@@ -254,7 +264,7 @@ def _encoded(e: Envelope) -> Said:
         e.at,
         e.recorded_at,
     )
-    return Said(e.id, name, text, row)
+    return Said(e.id, name, e.correlation_id, text, row)
 
 
 _JOURNAL = """INSERT INTO journal (aggregate, aggregate_id, version, type, data, cause, at, recorded_at)
@@ -269,6 +279,12 @@ _OUTBOX = """INSERT INTO outbox
     $1::text[], $2::text[], $3::smallint[], $4::text[], $5::bigint[], $6::text[], $7::text[],
     $8::text[], $9::text[], $10::text[], $11::timestamptz[],
     $12::timestamptz[]) WITH ORDINALITY AS u(e, t, l, a, s, c, k, j, h, b, w, r, n) ORDER BY n"""
+
+# The story is read first: in the order of the ids, all of the outbox might be read backwards.
+_LAST_SAID = """WITH told AS MATERIALIZED (
+    SELECT id, event_id FROM outbox
+    WHERE correlation_id = $1 AND type = ANY($2::text[]) AND body::jsonb @> $3::jsonb)
+  SELECT event_id FROM told ORDER BY id DESC LIMIT 1"""
 
 _WAKES = """INSERT INTO wakes (aggregate, aggregate_id, what, lane, at, cause, correlation_id, traceparent)
   SELECT * FROM unnest(
