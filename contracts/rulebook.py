@@ -175,6 +175,10 @@ class AttendanceRules(_Table):
     breaks_creditable: bool
     schedule_ahead_days: int
     max_gap_days: int
+    late_cancel_hours: int = Field(ge=0)
+    """A cancellation with less notice counts as a late one."""
+    late_entry_days: int = Field(ge=0)
+    """For how long attendance that nobody recorded may still be entered."""
     cite: str
 
 

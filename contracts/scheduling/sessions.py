@@ -190,6 +190,8 @@ class AttendanceCorrected(PatientEvent):
     goals_addressed: tuple[Token, ...] = ()
     service_codes: tuple[ServiceCode, ...] = ()
     authorization_id: Token | None = None
+    late_entry: bool = False
+    """Nobody had recorded it before the session was over."""
 
 
 class TreatmentDayClosed(PatientEvent):

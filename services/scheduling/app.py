@@ -13,8 +13,28 @@ from contracts.progress import AftercarePlanned, PatientDischarged, StepDownAppr
 from services.chassis.run import main
 from services.chassis.service import Service, gather, on
 from services.scheduling import api
-from services.scheduling.domain import agreement, clinicians, groups, links, sessions, sites
-from services.scheduling.handlers import closures, feeds, meetings, places, seats, weeks
+from services.scheduling.domain import (
+    agreement,
+    arrivals,
+    bookings,
+    clinicians,
+    groups,
+    links,
+    roll_call,
+    sessions,
+    sites,
+)
+from services.scheduling.handlers import (
+    closures,
+    feeds,
+    lobby,
+    meetings,
+    places,
+    roll_calls,
+    seats,
+    single,
+    weeks,
+)
 from services.scheduling.store import CALENDARS, CLINICIANS, GROUPS, LINKS, SESSIONS, SITES
 
 service = Service(
@@ -35,7 +55,15 @@ service = Service(
         groups.ChangeGroup: gather(places.change_group),
         groups.CloseGroup: gather(places.close_group),
         agreement.AgreeSchedule: gather(weeks.agree),
-        sessions.RollCall: gather(meetings.call_roll),
+        roll_call.RollCall: gather(roll_calls.call_roll),
+        roll_call.LateEntry: gather(roll_calls.enter_late),
+        roll_call.CorrectAttendance: gather(roll_calls.correct),
+        bookings.BookSession: gather(single.book),
+        bookings.CancelBooking: gather(single.cancel),
+        bookings.UndoCancellation: gather(single.undo),
+        arrivals.CheckIn: gather(lobby.check_in),
+        arrivals.CheckOut: gather(lobby.check_out),
+        sessions.CancelSession: gather(meetings.call_off),
         links.MakeLink: gather(feeds.make_link),
         links.RevokeLink: gather(feeds.revoke_link),
     },

@@ -16,7 +16,6 @@ from contracts.scheduling import (
     AttendanceCorrected,
     Break,
     SessionAttended,
-    SessionCompleted,
     SessionMissed,
     TreatmentDayClosed,
     TreatmentWeekClosed,
@@ -34,7 +33,7 @@ from contracts.vocabulary import (
 )
 from services.scheduling.domain import agreement, attendance, folding, localtime, sessions, week
 from services.scheduling.domain.calendar import Admitted, Calendar, CalendarEnded, Request, SeatsKept
-from services.scheduling.domain.sessions import Booked, Mark, Presence, RollCall, Session
+from services.scheduling.domain.sessions import Mark, Presence, Session
 from services.scheduling.domain.sites import Site
 
 NEW_YORK = "America/New_York"
@@ -442,57 +441,14 @@ def up(minutes: int) -> StepUpApproved:
     return event
 
 
-class TestRollCall:
-    SESSION = meeting("2026-01-22")
-    ROSTER = (
-        Booked("ann", datetime(2026, 1, 1, tzinfo=UTC)),
-        Booked("bob", datetime(2026, 1, 1, tzinfo=UTC)),
-        Booked("newcomer", datetime(2026, 1, 22, 14, 10, tzinfo=UTC)),
-    )
-
-    def call(self, session: Session, when: str, rest: Presence | None = None, **entries: Mark) -> Session:
-        command = RollCall("n-1", ("s-1",), entries, rest)
-        for fact in sessions.call_roll(session, command, self.ROSTER, at(f"2026-01-22 {when}")):
-            session = sessions.evolve(session, fact)
-        return session
-
-    def test_whoever_is_not_recorded_is_missing_after_the_grace(self) -> None:
-        called = self.call(self.SESSION, "09:05", ann=Mark(Presence.PRESENT))
-        assert sessions.absent_at_grace(called, self.ROSTER) == {"bob": MissKind.NO_SHOW}
-
-    def test_an_excuse_is_said_as_what_it_is(self) -> None:
-        called = self.call(self.SESSION, "08:40", Presence.PRESENT, bob=Mark(Presence.EXCUSED))
-        assert sessions.absent_at_grace(called, self.ROSTER) == {"bob": MissKind.EXCUSED}
-        assert set(sessions.present_at_end(called, self.ROSTER)) == {"ann", "newcomer"}
-
-    def test_the_rest_does_not_speak_for_the_missing(self) -> None:
-        said = sessions.evolve(self.SESSION, sessions.AbsencesSaid({"bob": MissKind.NO_SHOW}))
-        called = self.call(said, "09:40", Presence.PRESENT)
-        assert set(called.marks) == {"ann", "newcomer"}
-
-    @pytest.mark.parametrize("when", ["08:29", "12:00", "13:00"])
-    def test_the_roll_is_called_in_its_time_only(self, when: str) -> None:
-        with pytest.raises(Refused, match="until the end") as refused:
-            self.call(self.SESSION, when, Presence.PRESENT)
-        assert refused.value.code == "roll_call_closed"
-
-    def test_strangers_are_refused(self) -> None:
-        with pytest.raises(Refused) as refused:
-            self.call(self.SESSION, "09:00", eve=Mark(Presence.PRESENT))
-        assert refused.value.facts == {"episodes": ["eve"]}
-
-    def test_the_count_at_the_end_has_everyone_once(self) -> None:
-        facts = sessions.complete(self.SESSION, {"ann": Mark(Presence.PRESENT)}, {"bob": MissKind.NO_SHOW})
-        event = only(SessionCompleted, facts)
-        assert (event.present, event.absent, event.ran) == (1, 1, True)
-
-
 class TestAttendance:
     def test_coming_after_the_grace_corrects_the_absence(self) -> None:
         state = agreed(admitted(), [offer(d) for d in (TUE, WED, THU, FRI)], at("2026-01-13 08:40"))
         session = meeting("2026-01-22")
         missed = live(state, session, None)
-        facts = attendance.correct(missed, session, Mark(Presence.PRESENT, 45), None, at("2026-01-22 12:00"))
+        facts = attendance.correct(
+            missed, session, Mark(Presence.PRESENT, 45), "e-1", "came_late", at("2026-01-22 12:00")
+        )
         event = only(AttendanceCorrected, facts)
         after = fold(missed, facts)
         assert (event.attended, event.creditable_minutes, event.late_minutes) == (True, 135, 45)

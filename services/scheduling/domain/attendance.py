@@ -1,7 +1,9 @@
 """What one person's sessions, days and weeks come to. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from contracts.decisions import Moment, Wake
 from contracts.scheduling import (
@@ -11,10 +13,12 @@ from contracts.scheduling import (
     TreatmentDayClosed,
     TreatmentWeekClosed,
 )
-from contracts.vocabulary import MissKind, Modality
-from services.scheduling.domain.calendar import Calendar, Expected, Outcome, counts, pending
+from contracts.vocabulary import GroupKind, MissKind, Modality
+from services.scheduling.domain.bookings import WALK_IN
+from services.scheduling.domain.calendar import Calendar, Expected, Outcome, missed_in_row, pending
 from services.scheduling.domain.localtime import midnight_after, monday_of
-from services.scheduling.domain.sessions import Mark, Session, count_minutes
+from services.scheduling.domain.roll_call import Word
+from services.scheduling.domain.sessions import Mark, Minutes, Session, count_minutes
 from services.scheduling.domain.week import band_of
 
 CLOSE_DELAY = timedelta(seconds=1)
@@ -24,11 +28,20 @@ RECHECK = timedelta(minutes=1)
 """How long a closing waits for a session whose end has not been counted yet."""
 
 
-def attend(state: Calendar, session: Session, mark: Mark, present: int, moment: Moment) -> Sequence[object]:
-    """Say that a person took part, with the minutes counted."""
-    minutes = count_minutes(session, mark.late_minutes, mark.left_early_minutes, _credited(moment))
+def attend(
+    state: Calendar,
+    session: Session,
+    mark: Mark,
+    present: int,
+    moment: Moment,
+    *,
+    group_kind: GroupKind | None = None,
+    cause: str = "",
+    late_entry: bool = False,
+) -> Sequence[object]:
+    """Say that a person took part, with the minutes counted; `cause` is why they came beside their week."""
     return [
-        *_expect(state, session, moment),
+        *_expect(state, session, cause, moment),
         SessionAttended(
             network_id=state.network_id,
             site_id=state.site_id,
@@ -44,22 +57,24 @@ def attend(state: Calendar, session: Session, mark: Mark, present: int, moment: 
             tz=session.tz,
             local_date=session.local_date,
             modality=_modality(state, session),
-            present_minutes=minutes.present,
-            break_minutes=minutes.breaks,
-            creditable_minutes=minutes.creditable,
-            late_minutes=minutes.late,
-            left_early_minutes=minutes.left_early,
             group_size_present=present,
             level=state.level_on(session.local_date),
+            group_kind=group_kind,
+            facilitator_id=session.facilitator_id,
+            late_entry=late_entry,
+            walk_in=cause == WALK_IN,
+            **_counted(session, mark, moment),
         ),
     ]
 
 
-def miss(state: Calendar, session: Session, kind: MissKind, moment: Moment) -> Sequence[object]:
+def miss(
+    state: Calendar, session: Session, kind: MissKind, moment: Moment, *, cause: str = ""
+) -> Sequence[object]:
     """Say that a person was expected and is not there."""
-    expected = _expect(state, session, moment)
+    cancellation = session.cancellations.get(state.id)
     return [
-        *expected,
+        *_expect(state, session, cause, moment),
         SessionMissed(
             network_id=state.network_id,
             site_id=state.site_id,
@@ -71,20 +86,29 @@ def miss(state: Calendar, session: Session, kind: MissKind, moment: Moment) -> S
             kind=kind,
             local_date=session.local_date,
             tz=session.tz,
-            scheduled_minutes=_whole(session, moment),
-            consecutive_missed=state.consecutive_missed + int(counts(kind)),
+            scheduled_minutes=_scheduled(session, cause, moment),
+            consecutive_missed=_in_row(state, session, Outcome(session.local_date, 0, kind=kind)),
+            notice_minutes=cancellation.notice_minutes if cancellation else None,
         ),
     ]
 
 
 def correct(
-    state: Calendar, session: Session, mark: Mark | None, kind: MissKind | None, moment: Moment
+    state: Calendar,
+    session: Session,
+    word: Word,
+    supersedes: str,
+    reason: str,
+    moment: Moment,
+    *,
+    late_entry: bool = False,
 ) -> Sequence[object]:
-    """Take back what was said about an absence: the person came after all, or it was of another kind."""
-    late, left = (mark.late_minutes, mark.left_early_minutes) if mark else (0, 0)
-    minutes = count_minutes(session, late, left, _credited(moment))
+    """Replace what was said about a person and a session by what became of it."""
+    mark = word if isinstance(word, Mark) else None
+    kind = word if isinstance(word, MissKind) else None
+    outcome = Outcome(session.local_date, 0, attended=mark is not None, kind=kind)
+    nothing = {"creditable_minutes": 0, "late_minutes": 0}
     return [
-        *_expect(state, session, moment),
         AttendanceCorrected(
             network_id=state.network_id,
             site_id=state.site_id,
@@ -92,36 +116,69 @@ def correct(
             patient_id=state.patient_id,
             part2=state.part2,
             actor=moment.actor,
-            supersedes_event_id=session.id,
+            supersedes_event_id=supersedes,
             session_id=session.id,
             attended=mark is not None,
-            creditable_minutes=minutes.creditable if mark else 0,
-            late_minutes=minutes.late if mark else 0,
             local_date=session.local_date,
             tz=session.tz,
-            reason="came_late" if mark else (kind or MissKind.NO_SHOW).value,
+            reason=reason,
+            kind=kind,
+            consecutive_missed=_in_row(state, session, outcome),
+            late_entry=late_entry,
+            **(_counted(session, mark, moment) if mark else nothing),
         ),
+        *_closings(state, session, moment),
     ]
 
 
-def _expect(state: Calendar, session: Session, moment: Moment) -> list[object]:
-    close = Wake(midnight_after(session.local_date, state.tz) + CLOSE_DELAY, f"day:{session.local_date}")
-    known = session.id in state.outcomes
-    return [*([] if known else [Expected(session.id, session.local_date, _whole(session, moment))]), close]
+def _counted(session: Session, mark: Mark, moment: Moment) -> dict[str, Any]:
+    """What of a presence counts: its minutes, the goals worked on, and what a payer is told."""
+    minutes = _minutes(session, mark.late_minutes or 0, mark.left_early_minutes or 0, moment)
+    return {
+        "present_minutes": minutes.present,
+        "break_minutes": minutes.breaks,
+        "creditable_minutes": minutes.creditable,
+        "late_minutes": minutes.late,
+        "left_early_minutes": minutes.left_early,
+        "goals_addressed": mark.goals,
+    }
 
 
-def _whole(session: Session, moment: Moment) -> int:
-    return count_minutes(session, 0, 0, _credited(moment)).creditable
+def _minutes(session: Session, late: int, left_early: int, moment: Moment) -> Minutes:
+    return count_minutes(session, late, left_early, moment.rules.attendance.breaks_creditable)
 
 
-def _credited(moment: Moment) -> bool:
-    return moment.rules.attendance.breaks_creditable
+def _in_row(state: Calendar, session: Session, outcome: Outcome) -> int:
+    at = replace(outcome, start_at=session.start_at)
+    return missed_in_row({**state.outcomes, session.id: at}, state.missed_before)
+
+
+def _expect(state: Calendar, session: Session, cause: str, moment: Moment) -> list[object]:
+    closings = _closings(state, session, moment)
+    if session.id in state.outcomes:
+        return closings
+    scheduled = _scheduled(session, cause, moment)
+    return [Expected(session.id, session.local_date, scheduled, session.start_at), *closings]
+
+
+def _scheduled(session: Session, cause: str, moment: Moment) -> int:
+    """Creditable minutes of the whole session; what lies beside the agreed week was not scheduled by it."""
+    return 0 if cause else _minutes(session, 0, 0, moment).creditable
+
+
+def _closings(state: Calendar, session: Session, moment: Moment) -> list[object]:
+    """Ask for the day to be closed, and for the week if it was closed before and must be again."""
+    day, monday = session.local_date, monday_of(session.local_date)
+    over = max(moment.at, midnight_after(day, state.tz) + CLOSE_DELAY)
+    week = max(moment.at, week_over_at(monday, state.tz) + WEEK_DELAY)
+    again = [Wake(week, f"week:{monday}")] if pending(state.closed_weeks, monday) is None else []
+    return [Wake(over, f"day:{day}"), *again]
 
 
 def _modality(state: Calendar, session: Session) -> Modality:
     week = state.week_on(session.local_date)
     slots = week.slots if week else ()
-    return next((s.modality for s in slots if s.group_id == session.group_id), Modality.IN_PERSON)
+    return next((s.modality for s in slots if s.group_id == session.group_id), session.modality)
 
 
 def close_day(state: Calendar, day: date, moment: Moment) -> Sequence[object]:

@@ -1,6 +1,6 @@
 """One person's calendar from the first seat request on: holds, agreed weeks, attendance. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -60,6 +60,7 @@ class Outcome:
     creditable_minutes: int = 0
     attended: bool = False
     kind: MissKind | None = None
+    start_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ class Calendar:
     begun_on: date | None = None
     ended_on: date | None = None
     consecutive_missed: int = 0
+    missed_before: int = 0
+    """Sessions missed in a row at the end of what is no longer at hand."""
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     days: dict[str, Closing] = field(default_factory=dict)
     closed_weeks: dict[str, Closing] = field(default_factory=dict)
@@ -195,6 +198,7 @@ class Expected:
     session_id: str
     local_date: date
     scheduled_minutes: int
+    start_at: datetime | None = None
 
 
 PRIVATE = (SeatAsked, PlaceContended, SeatsKept, Admitted, LevelSet, Resumed, CalendarEnded, Expected)
@@ -249,6 +253,22 @@ def admitted(state: Calendar | None, event: PatientAdmitted) -> Admitted:
 def counts(kind: MissKind) -> bool:
     """Whether a missed session counts toward the sessions missed in a row."""
     return kind in (MissKind.NO_SHOW, MissKind.LATE_CANCEL)
+
+
+def missed_in_row(outcomes: Mapping[str, Outcome], before: int = 0) -> int:
+    """Sessions missed one after the other at the end of these, in the order in which they took place."""
+    row = before
+    for _, outcome in sorted(outcomes.items(), key=_in_time):
+        if outcome.attended:
+            row = 0
+        elif outcome.kind is not None and counts(outcome.kind):
+            row += 1
+    return row
+
+
+def _in_time(item: tuple[str, Outcome]) -> tuple[date, float, str]:
+    session_id, outcome = item
+    return outcome.local_date, outcome.start_at.timestamp() if outcome.start_at else 0.0, session_id
 
 
 def pending(closings: dict[str, Closing], day: date) -> Closing | None:

@@ -32,7 +32,7 @@ from services.scheduling.domain.calendar import (
     SeatAsked,
     SeatsKept,
     Week,
-    counts,
+    missed_in_row,
 )
 from services.scheduling.domain.localtime import monday_of
 
@@ -165,29 +165,27 @@ def _evolve_attendance(
     state: Calendar, fact: SessionAttended | SessionMissed | AttendanceCorrected | Expected
 ) -> Calendar:
     before = state.outcomes.get(fact.session_id) or Outcome(fact.local_date, 0)
-    missed = state.consecutive_missed
-    if isinstance(fact, Expected):
-        after = replace(before, scheduled_minutes=fact.scheduled_minutes)
-    elif isinstance(fact, SessionMissed):
-        after, missed = replace(before, kind=fact.kind), fact.consecutive_missed
-    elif isinstance(fact, SessionAttended):
-        after, missed = replace(before, attended=True, creditable_minutes=fact.creditable_minutes), 0
-    elif fact.attended:
-        after, missed = (
-            replace(before, attended=True, kind=None, creditable_minutes=fact.creditable_minutes),
-            0,
-        )
-    else:
-        kind = MissKind(fact.reason)
-        missed += int(counts(kind)) - int(before.kind is not None and counts(before.kind))
-        after = replace(before, attended=False, kind=kind, creditable_minutes=0)
+    outcomes = {**state.outcomes, fact.session_id: _outcome(before, fact)}
     return replace(
         state,
-        outcomes={**state.outcomes, fact.session_id: after},
-        consecutive_missed=max(0, missed),
+        outcomes=outcomes,
+        consecutive_missed=missed_in_row(outcomes, state.missed_before),
         days=_reopen(state.days, fact.local_date),
         closed_weeks=_reopen(state.closed_weeks, monday_of(fact.local_date)),
     )
+
+
+def _outcome(
+    before: Outcome, fact: SessionAttended | SessionMissed | AttendanceCorrected | Expected
+) -> Outcome:
+    if isinstance(fact, Expected):
+        return replace(before, scheduled_minutes=fact.scheduled_minutes, start_at=fact.start_at)
+    if isinstance(fact, SessionMissed):
+        return replace(before, kind=fact.kind)
+    if isinstance(fact, SessionAttended) or fact.attended:
+        return replace(before, attended=True, kind=None, creditable_minutes=fact.creditable_minutes)
+    kind = fact.kind or MissKind(fact.reason)
+    return replace(before, attended=False, kind=kind, creditable_minutes=0)
 
 
 def _reopen(closings: dict[str, Closing], day: date) -> dict[str, Closing]:
@@ -202,10 +200,12 @@ def _close(closings: dict[str, Closing], day: date) -> dict[str, Closing]:
 
 def _forget(state: Calendar, week_start: date) -> Calendar:
     since = week_start - timedelta(days=REMEMBERED_DAYS)
+    gone = {k: o for k, o in state.outcomes.items() if o.local_date < since}
     begun = sum(w.effective_from <= since for w in state.weeks)
     return replace(
         state,
         weeks=state.weeks[max(0, begun - 1) :],
+        missed_before=missed_in_row(gone, state.missed_before),
         outcomes={k: o for k, o in state.outcomes.items() if o.local_date >= since},
         days={k: c for k, c in state.days.items() if k >= since.isoformat()},
         closed_weeks={k: c for k, c in state.closed_weeks.items() if k >= since.isoformat()},

@@ -1,6 +1,6 @@
-"""One meeting of a group: when it is, who was there, and for how many minutes. Pure."""
+"""One meeting of a group: when it is, what is known of who comes, and how minutes are counted. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -20,8 +20,6 @@ from services.scheduling.domain.groups import Group
 from services.scheduling.domain.localtime import instant, minutes_between
 
 _IDS = UUID("0f5f4d0e-3f2c-5a53-9d0c-9f6c5e1a7b21")
-ROLL_CALL_OPENS = timedelta(minutes=30)
-"""How long before the start a roll call may begin."""
 
 
 class Presence(StrEnum):
@@ -31,20 +29,46 @@ class Presence(StrEnum):
     NO_SHOW = "no_show"
     LATE_CANCEL = "late_cancel"
     EXCUSED = "excused"
+    UNMARKED = "unmarked"
+    """Nothing is said any more: whatever was recorded is taken back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """What the roll call says about one person."""
+    """What the roll call says about one person; minutes that it leaves open are those of the check-in."""
 
     status: Presence
-    late_minutes: int = 0
-    left_early_minutes: int = 0
+    late_minutes: int | None = None
+    left_early_minutes: int | None = None
+    goals: tuple[str, ...] = ()
+
+    @property
+    def present(self) -> bool:
+        return self.status is Presence.PRESENT
 
     @property
     def kind(self) -> MissKind:
         """Why the person is missing; only asked of those who are."""
         return MissKind(self.status.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """When a person came and went, and what is kept for them meanwhile."""
+
+    at: datetime
+    items: tuple[str, ...] = ()
+    locker_id: str | None = None
+    left_at: datetime | None = None
+    returned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cancellation:
+    """One person does not come, said before the session began."""
+
+    kind: MissKind
+    notice_minutes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +92,8 @@ class Session:
     """Whose absence has been said, and as what."""
     roster: dict[str, str] = field(default_factory=dict)
     """Who was expected and what became of it, once the session is over."""
+    arrivals: dict[str, Arrival] = field(default_factory=dict)
+    cancellations: dict[str, Cancellation] = field(default_factory=dict)
     facilitator_id: str | None = None
     room_id: str | None = None
     modality: Modality = Modality.IN_PERSON
@@ -82,13 +108,12 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
-class RollCall:
-    """Say who is there; `rest` speaks for everyone not named and not yet recorded."""
+class CancelSession:
+    """Staff decides that a session does not take place, as when too few would come."""
 
     network_id: str
     sites: tuple[str, ...]
-    entries: dict[str, Mark]
-    rest: Presence | None = None
+    cause: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +143,49 @@ class HeldBack:
 
 
 @dataclass(frozen=True, slots=True)
+class Arrived:
+    """A person checked in."""
+
+    episode_id: str
+    arrival: Arrival
+
+
+@dataclass(frozen=True, slots=True)
+class Departed:
+    """A person checked out, with what was kept or without."""
+
+    episode_id: str
+    at: datetime
+    returned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ComingCancelled:
+    """A person will not come."""
+
+    episode_id: str
+    cancellation: Cancellation
+
+
+@dataclass(frozen=True, slots=True)
+class ComingAgain:
+    """A person who had cancelled comes after all."""
+
+    episode_id: str
+
+
+PRIVATE = (RollCalled, AbsencesSaid, RosterCounted, HeldBack, Arrived, Departed, ComingCancelled, ComingAgain)
+
+
+@dataclass(frozen=True, slots=True)
 class Booked:
     """A person on a session's roster, and since when the seat is booked."""
 
     episode_id: str
     booked_at: datetime
+    cause: str = ""
+    """Why the person comes beside the agreed week; nothing where the session is part of it."""
+    booking_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +255,6 @@ def evolve(state: Session | None, fact: object) -> Session:
         )
     if state is None:
         raise TypeError(f"a session does not begin with {type(fact).__name__}")
-    if isinstance(fact, RollCalled):
-        return replace(state, marks={**state.marks, **fact.marks})
-    if isinstance(fact, AbsencesSaid):
-        return replace(state, missed={**state.missed, **fact.missed})
-    if isinstance(fact, RosterCounted):
-        return replace(state, roster=fact.roster)
     if isinstance(fact, SessionCompleted):
         return replace(state, stage="completed")
     if isinstance(fact, SessionCancelled):
@@ -208,7 +265,49 @@ def evolve(state: Session | None, fact: object) -> Session:
         return replace(state, held_back=True)
     if isinstance(fact, SessionReassigned):
         return replace(state, facilitator_id=fact.facilitator_id, room_id=fact.room_id)
-    return state
+    return _evolve_people(state, fact)
+
+
+def _evolve_people(state: Session, fact: object) -> Session:
+    after = state
+    match fact:
+        case RollCalled():
+            marks = {**state.marks, **fact.marks}
+            after = replace(
+                state, marks={k: m for k, m in marks.items() if m.status is not Presence.UNMARKED}
+            )
+        case AbsencesSaid():
+            after = replace(state, missed={**state.missed, **fact.missed})
+        case RosterCounted():
+            after = replace(state, roster=fact.roster)
+        case Arrived():
+            marks = {k: m for k, m in state.marks.items() if k != fact.episode_id or m.present}
+            after = replace(state, marks=marks, arrivals={**state.arrivals, fact.episode_id: fact.arrival})
+        case Departed():
+            arrival = state.arrivals[fact.episode_id]
+            gone = replace(arrival, left_at=arrival.left_at or fact.at, returned=fact.returned)
+            after = replace(state, arrivals={**state.arrivals, fact.episode_id: gone})
+        case ComingCancelled():
+            cancelled = {**state.cancellations, fact.episode_id: fact.cancellation}
+            marks = {k: m for k, m in state.marks.items() if k != fact.episode_id}
+            after = replace(state, cancellations=cancelled, marks=marks)
+        case ComingAgain():
+            left = {k: c for k, c in state.cancellations.items() if k != fact.episode_id}
+            after = replace(state, cancellations=left)
+    return after
+
+
+def call_off(session: Session, command: CancelSession, moment: Moment) -> Sequence[SessionCancelled]:
+    """Cancel a session before it has begun, or at its very start."""
+    if session.over or moment.at > session.start_at:
+        raise Refused(
+            "session_begun",
+            "A session that has begun is not cancelled: its roll call says who was there.",
+            start_at=session.start_at.isoformat(),
+        )
+    if session.cancelled:
+        raise Refused("session_cancelled", "This session is cancelled already.", cause=session.cancelled)
+    return cancel(session, command.cause)
 
 
 def cancel(session: Session, cause: str) -> Sequence[SessionCancelled]:
@@ -253,94 +352,3 @@ def count_minutes(session: Session, late: int, left_early: int, breaks_creditabl
     )
     creditable = present if breaks_creditable else present - pauses
     return Minutes(length, late, left_early, present, pauses, creditable)
-
-
-def call_roll(
-    session: Session, command: RollCall, roster: Iterable[Booked], moment: Moment
-) -> Sequence[object]:
-    """Record who is there, from half an hour before the start until the end."""
-    if session.over or not session.start_at - ROLL_CALL_OPENS <= moment.at < session.end_at:
-        raise Refused(
-            "roll_call_closed",
-            "The roll is called from 30 minutes before the start until the end of the session.",
-            start_at=session.start_at.isoformat(),
-            end_at=session.end_at.isoformat(),
-        )
-    expected = {b.episode_id for b in roster}
-    strangers = sorted(set(command.entries) - expected)
-    if strangers:
-        raise Refused(
-            "not_on_roster",
-            "Only people who are booked into this session can be recorded.",
-            hint="Agree on a schedule with this session in it first.",
-            episodes=strangers,
-        )
-    length = minutes_between(session.start_at, session.end_at)
-    for mark in command.entries.values():
-        if mark.status is Presence.PRESENT and mark.late_minutes + mark.left_early_minutes >= length:
-            raise Refused("no_time_left", f"Nobody is present for none of the {length} minutes.", status=422)
-    marks = dict(command.entries)
-    if command.rest is not None:
-        known = {*marks, *session.marks, *session.missed}
-        marks |= {episode_id: Mark(command.rest) for episode_id in sorted(expected - known)}
-    changed = {k: v for k, v in marks.items() if session.marks.get(k) != v}
-    return [RollCalled(changed)] if changed else []
-
-
-def absent_at_grace(session: Session, roster: Iterable[Booked]) -> dict[str, MissKind]:
-    """Who must be said to be missing once the grace is over: everyone expected and not recorded present."""
-    return {
-        b.episode_id: mark.kind if (mark := session.marks.get(b.episode_id)) else MissKind.NO_SHOW
-        for b in roster
-        if b.episode_id not in session.missed
-        and _expected(session, b)
-        and not _present(session, b.episode_id)
-    }
-
-
-def _expected(session: Session, booked: Booked) -> bool:
-    """Nobody is missed who was recorded by nobody and booked only after the session had begun."""
-    return booked.booked_at <= session.start_at or booked.episode_id in session.marks
-
-
-def _present(session: Session, episode_id: str) -> bool:
-    mark = session.marks.get(episode_id)
-    return mark is not None and mark.status is Presence.PRESENT
-
-
-def present_at_end(session: Session, roster: Iterable[Booked]) -> dict[str, Mark]:
-    """Who took part, by the roll call as it stands at the end."""
-    return {b.episode_id: session.marks[b.episode_id] for b in roster if _present(session, b.episode_id)}
-
-
-def amended(session: Session, roster: Iterable[Booked]) -> dict[str, MissKind]:
-    """Whose absence was said as one kind and recorded as another afterwards."""
-    return {
-        b.episode_id: mark.kind
-        for b in roster
-        if b.episode_id in session.missed
-        and (mark := session.marks.get(b.episode_id)) is not None
-        and mark.status is not Presence.PRESENT
-        and mark.kind is not session.missed[b.episode_id]
-    }
-
-
-def complete(
-    session: Session, present: Mapping[str, Mark], missed: Mapping[str, MissKind]
-) -> Sequence[RosterCounted | SessionCompleted]:
-    """Close the session with its roster counted."""
-    absent = {k: v for k, v in missed.items() if k not in present}
-    roster = {k: v.value for k, v in absent.items()} | dict.fromkeys(present, Presence.PRESENT.value)
-    return [
-        RosterCounted(dict(sorted(roster.items()))),
-        SessionCompleted(
-            network_id=session.network_id,
-            site_id=session.site_id,
-            session_id=session.id,
-            group_id=session.group_id,
-            present=len(present),
-            absent=len(absent),
-            capacity=session.capacity,
-            ran=bool(present),
-        ),
-    ]

@@ -7,18 +7,24 @@ from services.scheduling.store.feeds import (
     find_meetings_in,
     find_meetings_led_by,
 )
+from services.scheduling.store.lockers import free_locker, take_locker
 from services.scheduling.store.meetings import (
     book,
+    book_one,
+    clashes,
     end_bookings,
     find_calendar,
+    find_session,
     find_sessions,
     roster_of,
     sessions_unfinished,
+    unbook,
 )
 from services.scheduling.store.places import (
     clinicians_at,
     find_clinicians,
     find_groups,
+    group_of,
     groups_at,
     make_seats,
     sessions_at,
@@ -36,6 +42,8 @@ __all__ = [
     "SESSIONS",
     "SITES",
     "book",
+    "book_one",
+    "clashes",
     "clinicians_at",
     "end_bookings",
     "find_calendar",
@@ -45,8 +53,11 @@ __all__ = [
     "find_meetings_ahead",
     "find_meetings_in",
     "find_meetings_led_by",
+    "find_session",
     "find_sessions",
+    "free_locker",
     "free_seats",
+    "group_of",
     "groups_at",
     "make_seats",
     "offers_of",
@@ -56,5 +67,7 @@ __all__ = [
     "site_of",
     "sites_of_clinician",
     "steady_site_of",
+    "take_locker",
     "take_seats",
+    "unbook",
 ]

@@ -15,7 +15,7 @@ SESSIONS = Aggregate(
     "sessions",
     sessions.Session,
     sessions.evolve,
-    facts=(sessions.RollCalled, sessions.AbsencesSaid, sessions.RosterCounted, sessions.HeldBack),
+    facts=sessions.PRIVATE,
 )
 CALENDARS = Aggregate("calendars", calendar.Calendar, folding.evolve, facts=calendar.PRIVATE)
 LINKS = Aggregate("calendar_links", links.Link, links.evolve, facts=(links.LinkMade, links.LinkRevoked))

@@ -16,6 +16,9 @@ from services.scheduling.domain.sites import Site
 _SITE = "SELECT state FROM sites WHERE id = $1 AND network_id = $2"
 
 
+_GROUP = "SELECT state FROM groups WHERE id = $1 AND network_id = $2"
+
+
 _LISTED = "jsonb_path_query_array(state, '$.listings[*].site_id') ?| $2::text[]"
 
 
@@ -52,6 +55,12 @@ async def site_of(db: Connection, network_id: str, site_id: str) -> Site | None:
     """A site as it stands, without locking it: placements do not depend on what may change of it."""
     row = await db.fetchrow(_SITE, site_id, network_id)
     return None if row is None else codec.load(Site, row["state"])
+
+
+async def group_of(db: Connection, network_id: str, group_id: str) -> Group | None:
+    """A group as it stands, without locking it."""
+    row = await db.fetchrow(_GROUP, group_id, network_id)
+    return None if row is None else codec.load(Group, row["state"])
 
 
 async def steady_site_of(db: Connection, network_id: str, site_id: str) -> Site | None:
