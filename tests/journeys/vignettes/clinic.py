@@ -187,22 +187,27 @@ class Clinic:
         return str((await self.get(path))["stage"])
 
     async def said(self, path: str, *names: str) -> list[dict[str, Any]]:
-        """What was said about a person, in the order of the stream, each with its name and its instant."""
+        """What was said about a person, in the order of the stream, each with its id, name and instant."""
         id = path.rpartition("/")[2]
         found: list[Any] = []
         db = await connect(self.stack)
         try:
             for service in SERVICES:
-                found += await db.fetch(
-                    f"SELECT type, at, stream_seq, body FROM {service}.outbox WHERE aggregate_id = $1", id
-                )
+                told = f"SELECT event_id, type, at, stream_seq, body FROM {service}.outbox"
+                found += await db.fetch(f"{told} WHERE aggregate_id = $1", id)
         finally:
             await db.close()
         found.sort(key=lambda row: row["stream_seq"])
-        told = [
-            {"event": row["type"].split(".")[1], "at": row["at"], **json.loads(row["body"])} for row in found
+        events = [
+            {
+                "id": row["event_id"],
+                "event": row["type"].split(".")[1],
+                "at": row["at"],
+                **json.loads(row["body"]),
+            }
+            for row in found
         ]
-        return [event for event in told if not names or event["event"] in names]
+        return [event for event in events if not names or event["event"] in names]
 
     async def heard(self, path: str) -> list[str]:
         """The names of all that was said about a person, in order; messages to staff and patient left out."""

@@ -1,0 +1,171 @@
+"""April and May: Fay, Gus and Hal (8): three ways not to come back, as far as attendance goes."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from tests.journeys.vignettes.clinic import ASSESSED, Clinic, screening
+from tests.journeys.vignettes.conftest import OPEN
+
+pytestmark = pytest.mark.slow
+GROUP = {"dow": [1, 3, 5], "start_local": "09:00", "end_local": "12:00"}
+MEDICAID = {"payer_id": "payer", "plan_kind": "medicaid", "status": "active", "auth_required": True}
+APPROVED = {
+    "status": "approved",
+    "level": "2.1",
+    "unit_kind": "day",
+    "units_approved": 44,
+    "valid_from": "2026-04-13",
+    "valid_to": "2026-07-31",
+    "service_codes": ["H0015"],
+    "days_per_week": 3,
+}
+LEAVING_WELL = {"reason": "left_against_advice", "risks_discussed": True}
+
+
+async def admitted(denver: Clinic, name: str, day: str) -> str:
+    """Somebody from the first call to the agreed week, on the morning of a day."""
+    who = await denver.refers(site="denver", given=name, family=f"Of{name}", birth_date="1990-02-03")
+    await denver.signs(who)
+    await denver.does(f"{who}/screening", screening())
+    await denver.does(f"{who}/assessment", ASSESSED)
+    await denver.does(f"{who}/coverage", MEDICAID)
+    await denver.does(f"{who}/authorization", APPROVED)
+    wish = {"earliest_start": day, "weekly_minutes": 540, "days_per_week": 3, "program_kind": "sud"}
+    await denver.does(f"{who}/seat-request", wish)
+    await denver.does(
+        f"{who}/admission",
+        {"program_id": "adult_sud_day", "primary_clinician_id": "clinician", "program_kind": "sud"},
+    )
+    agreed = {"agreed_by_patient": True, "agreed_by_clinician": True, "effective_from": day}
+    episode = who.replace("referrals", "episodes")
+    await denver.does(f"{episode}/schedule", agreed, service="scheduling", role="scheduler")
+    return who
+
+
+class Mornings:
+    """The sessions of one group, one after the other."""
+
+    def __init__(self, denver: Clinic) -> None:
+        self.denver = denver
+
+    async def session(self, day: date) -> str:
+        url = f"{self.denver.stack.url('scheduling')}/v1/sessions?on={day}"
+        token = self.denver.stack.token("clinician", self.denver.network, self.denver.sites)
+        found = await self.denver.http.get(url, headers={"authorization": f"Bearer {token}"})
+        return f"/v1/sessions/{found.json()['items'][0]['session_id']}"
+
+    async def post(self, day: date, what: str, **body: Any) -> dict[str, Any]:
+        path = f"{await self.session(day)}/{what}"
+        return await self.denver.does(path, body, service="scheduling", role="clinician")
+
+    async def live(self, day: date, *there: str) -> None:
+        """One morning: these people are there from nine to twelve, nobody else is recorded."""
+        await self.denver.clock(f"{day}T09:05")
+        entries = [{"episode_id": _id(who), "status": "present"} for who in there]
+        if entries:
+            await self.post(day, "roll-call", entries=entries)
+        await self.denver.clock(f"{day}T12:01")
+
+
+def _id(who: str) -> str:
+    return who.rpartition("/")[2]
+
+
+def days(first: date, last: date) -> list[date]:
+    span = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    return [day for day in span if day.isoweekday() in (1, 3, 5)]
+
+
+async def test_fay_gus_and_hal_8_three_ways_not_to_come_back(story: OPEN) -> None:
+    denver = await story("denver", "2026-04-13T08:00", "America/Denver")
+    await denver.opens("denver", group=GROUP)
+    mornings = Mornings(denver)
+    fay = await admitted(denver, "Fay", "2026-04-13")
+    for day in days(date(2026, 4, 13), date(2026, 4, 17)):
+        await mornings.live(day, fay)
+    await denver.clock("2026-04-20T08:00")
+    hal = await admitted(denver, "Hal", "2026-04-20")
+    gus = await admitted(denver, "Gus", "2026-04-20")
+    for day in days(date(2026, 4, 20), date(2026, 4, 27)):
+        await mornings.live(day, fay, hal, gus)
+    attended = await denver.said(fay, "session_attended")
+    assert sum(event["creditable_minutes"] for event in attended) == 1260
+
+    # S1: Fay does not come, and it is said at the end of the grace.
+    await mornings.live(date(2026, 4, 29), hal, gus)
+    (miss,) = await denver.said(fay, "session_missed")
+    assert (miss["at"].isoformat(), miss["kind"], miss["consecutive_missed"], miss["scheduled_minutes"]) == (
+        "2026-04-29T15:30:00+00:00",
+        "no_show",
+        1,
+        180,
+    )
+
+    # S2, and Gus: neither is there at 09:30; Gus comes at 09:40.
+    friday = date(2026, 5, 1)
+    await denver.clock("2026-05-01T09:05")
+    await mornings.post(friday, "roll-call", entries=[{"episode_id": _id(hal), "status": "present"}])
+    await denver.clock("2026-05-01T09:30")
+    assert [m["consecutive_missed"] for m in await denver.said(fay, "session_missed")] == [1, 2]
+    (late,) = await denver.said(gus, "session_missed")
+    assert (late["kind"], late["consecutive_missed"]) == ("no_show", 1)
+    await denver.clock("2026-05-01T09:40")
+    await mornings.post(friday, "check-ins", episode_id=_id(gus), items=["phone"], locker_id="L1")
+    await denver.clock("2026-05-01T12:00")
+    (corrected,) = await denver.said(gus, "attendance_corrected")
+    assert [corrected[f"{k}_minutes"] for k in ("late", "present", "creditable")] == [40, 140, 140]
+    assert (corrected["attended"], corrected["consecutive_missed"]) == (True, 0)
+    assert corrected["supersedes_event_id"] == late["id"]
+    await denver.clock("2026-05-02T00:01")
+    closed = (await denver.said(gus, "treatment_day_closed"))[-1]
+    assert (closed["total_creditable_minutes"], closed["meets_day_rule"], closed["units_used_today"]) == (
+        140,
+        False,
+        0,
+    )
+    assert not [e for e in await denver.said(gus, "session_attended") if e["local_date"] == "2026-05-01"]
+
+    # S3: 180 of 540 minutes.
+    await denver.clock("2026-05-04T00:01")
+    week = (await denver.said(fay, "treatment_week_closed"))[-1]
+    assert (week["week_start"], week["creditable_minutes"], week["attendance_ratio_permille"]) == (
+        "2026-04-27",
+        180,
+        333,
+    )
+    assert week["below_level_minimum"]
+
+    # S11: Hal attends once more and leaves. The week closes with what was scheduled until then.
+    await mornings.live(date(2026, 5, 4), hal)
+    await denver.clock("2026-05-05T16:30")
+    leaving = hal.replace("referrals", "episodes") + "/discharge"
+    await denver.refuses(leaving, {"reason": "left_against_advice"}, service="progress", role="clinician")
+    await denver.does(leaving, LEAVING_WELL, service="progress", role="clinician")
+
+    # S5, S7: nobody comes; on 25 May the site is closed, which is nobody's fault.
+    for day in days(date(2026, 5, 6), date(2026, 5, 22)):
+        await mornings.live(day)
+    halted = (await denver.said(hal, "treatment_week_closed"))[-1]
+    assert (halted["week_start"], halted["creditable_minutes"], halted["scheduled_minutes"]) == (
+        "2026-05-04",
+        180,
+        180,
+    )
+    assert await denver.said(hal, "session_missed") == []
+    empty = {w["week_start"]: w for w in await denver.said(fay, "treatment_week_closed")}["2026-05-04"]
+    assert (empty["creditable_minutes"], empty["attendance_ratio_permille"]) == (0, 0)
+    await denver.clock("2026-05-25T08:00")
+    await mornings.post(date(2026, 5, 25), "cancel", cause="holiday")
+    await mornings.live(date(2026, 5, 25))
+    holiday = (await denver.said(fay, "session_missed"))[-1]
+    assert (holiday["local_date"], holiday["kind"], holiday["consecutive_missed"]) == (
+        "2026-05-25",
+        "site_cancelled",
+        11,
+    )
+
+    # S9: the twelfth in a row.
+    await mornings.live(date(2026, 5, 27))
+    assert (await denver.said(fay, "session_missed"))[-1]["consecutive_missed"] == 12
