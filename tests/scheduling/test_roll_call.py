@@ -351,7 +351,7 @@ class TestTheSiteCancels:
             SessionMissed,
             attendance.miss(person("ann"), off, MissKind.SITE_CANCELLED, at(f"{DAY} 09:30")),
         )
-        assert said.consecutive_missed == 0
+        assert (said.consecutive_missed, said.notice_minutes) == (0, None)
 
     def test_it_did_not_run(self) -> None:
         words = roll_call.words(self.OFF, ROSTER)

@@ -88,7 +88,9 @@ def miss(
             tz=session.tz,
             scheduled_minutes=_scheduled(session, cause, moment),
             consecutive_missed=_in_row(state, session, Outcome(session.local_date, 0, kind=kind)),
-            notice_minutes=cancellation.notice_minutes if cancellation else None,
+            notice_minutes=cancellation.notice_minutes
+            if cancellation and cancellation.kind is kind
+            else None,
         ),
     ]
 
