@@ -7,7 +7,7 @@ from services.scheduling.domain.planning.best import Choices, Found, best_week, 
 from services.scheduling.domain.planning.problem import Person, Plan, Problem, Use, Week
 
 SCARCE = 1.0
-"""Points that the last seat of a group costs; with it 9 newcomers of 720 stay without a week, without it 17."""
+"""Points that the last seat of a group costs; it halved how many newcomers stay without a week."""
 
 
 @dataclass(frozen=True, slots=True)
