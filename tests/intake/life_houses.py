@@ -7,7 +7,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -241,8 +241,12 @@ class PureHouse:
         return {"id": on, "version": version, "said": [], "stage": str(state.stage)}
 
     def _decide(self, id: str, decide: Any, message: Any, actor: Actor, **more: Any) -> None:
+        state = self.rows[id][0]
+        self._keep(id, decide(state, message, self._moment(actor).there(state), **more))
+
+    def _keep(self, id: str, facts: Iterable[Any]) -> None:
         state, version = self.rows[id]
-        for fact in decide(state, message, self._moment(actor).there(state), **more):
+        for fact in facts:
             if isinstance(fact, Wake):
                 self.wakes[id, fact.what] = fact.at
             elif isinstance(fact, Unwake):
@@ -263,20 +267,21 @@ class PureHouse:
         open_way = next((self.people[k] for k in keys if k in self.people), None)
         id = f"r-{self.count}-{len(self.rows)}"
         if open_way is not None:
-            state, version = self.rows[open_way]
-            facts = domain.link_referral(state, id, 950, command, self._moment(call.who.actor))
-            for fact in facts:
-                state = domain.evolve(state, fact)
-            self.rows[open_way] = state, version + len(facts)
+            state = self.rows[open_way][0]
+            self._keep(open_way, domain.link_referral(state, id, 950, command, self._moment(call.who.actor)))
             return {"id": id, "referral_id": open_way, "linked": True}
         earlier = tuple(
             i for i, (s, _) in self.rows.items() if set(keys) & set(domain.person_keys(s.person))
         )[::-1]
         known = domain.Known(earlier, self.rows[earlier[0]][0].patient_id if earlier else None)
         site = domain.Site(SITE, NET, SITE, "America/New_York", part2=True)
-        opened, _ = domain.receive_referral(site, known, command, self._moment(call.who.actor), id)
+        moment = self._moment(call.who.actor)
+        opened, _ = domain.receive_referral(site, known, command, moment, id)
         self.rows[id] = domain.evolve(None, opened), 2
         self.people |= dict.fromkeys(keys, id)
+        for closed in (state for i in earlier if (state := self.rows[i][0]).alerts):
+            self._keep(id, domain.take_over(self.rows[id][0], closed.alerts, moment))
+            self._keep(closed.id, domain.pass_on(closed, id))
         return {"id": id, "referral_id": id, "linked": False}
 
 

@@ -14,12 +14,14 @@ from tests.intake.life_model import HEARD, LEGAL, Life
 PEOPLE = itertools.count()
 COMMANDS = sorted(BODIES)
 _ASSESSED = (("consents", 0), ("screening", 0), ("assessment", 0), ("coverage", 0))
+_ALARMED = (("consents", 1), ("screening", 3))
 _ASKED = (*_ASSESSED, ("seat-request", 0))
 _WAITING = (*_ASKED, ("seat_unavailable", 0))
 STARTS: dict[str, tuple[tuple[str, int], ...]] = {
     "referred": (),
     "screened": _ASSESSED[:2],
-    "alarmed": (("consents", 1), ("screening", 3)),
+    "alarmed": _ALARMED,
+    "alarmed and referred again": (*_ALARMED, ("decline", 0), ("referred again", 0)),
     "in detox": (("consents", 0), ("screening", 4), ("detox", 1)),
     "assessed": _ASSESSED,
     "seated": (*_ASKED, ("seat_held", 0)),
@@ -60,6 +62,8 @@ class Lives(RuleBasedStateMachine):
                 self._a_seat_is_held(hours=24 * 20)
             elif step == "seat_unavailable":
                 self.no_seat_is_to_be_had(mine=1)
+            elif step == "referred again":
+                self.the_same_person_is_referred_again()
             else:
                 assert self._command(step, BODIES[step][which]), step
 
@@ -165,10 +169,7 @@ class Lives(RuleBasedStateMachine):
     @rule()
     def the_same_person_is_referred_again(self) -> None:
         if self.life.stage in ("DECLINED", "DISCHARGED"):
-            before = self.life
-            self.life, self.blurred = self._referred(), False
-            assert self.life.id != before.id
-            assert self.house.row(self.life.id)["prior_episode_id"] == before.id
+            self._a_way_opens_anew()
             return
         form = self._form() | {"source": "hospital"}
         status, answer, _ = self.house.send("/v1/referrals", form)
@@ -179,6 +180,27 @@ class Lives(RuleBasedStateMachine):
             (self.life.stage, 2),
         )
         self.life.version = view["version"]
+
+    def _a_way_opens_anew(self) -> None:
+        """Every alert that was open goes along, the same as it stood, and is open nowhere else."""
+        before, alerts = self.life, self._standing(self.life.id)
+        severities = {kind: alert["severity"] for kind, alert in alerts.items()}
+        assert self.blurred or severities == before.alerts
+        self.life, self.blurred = self._referred(), False
+        self.life.alerts = severities
+        assert self.life.id != before.id
+        assert self.house.row(self.life.id)["prior_episode_id"] == before.id
+        assert (self._standing(self.life.id), self._standing(before.id)) == (alerts, {})
+        # An alert that is overdue is told of again as soon as it has moved: until then the version may rise.
+        self.house.advance(timedelta())
+        self._moved("time")
+
+    def _standing(self, id: str) -> dict[str, dict[str, Any]]:
+        """The open alerts by their kind, without what time alone changes."""
+        alerts = self.house.row(id)["alerts"]
+        found = {a["kind"]: {k: v for k, v in a.items() if k != "escalations"} for a in alerts}
+        assert len(found) == len(alerts), "two alerts of one kind are open"
+        return found
 
     @rule(which=st.integers(0, 3), revoke=st.booleans())
     def a_consent_is_signed_or_revoked(self, which: int, revoke: bool) -> None:

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -58,20 +59,48 @@ def intake_alone() -> Iterator[HttpHouse]:
         yield house
 
 
+def lives_in(running: HttpHouse) -> type[Lives]:
+    class HttpLives(Lives):
+        """The real service; every sequence is a person of their own."""
+
+        house = running
+        # What changes nothing is not waited for: said before an admission it might be heard after it.
+        may_end = ("ADMITTED", "DISCHARGED")
+        # The clock is one for all who live there: ten thousand sequences must not make a century.
+        passes = tuple(timedelta(minutes=m) for m in (0, 0, 1, 15))
+
+    return HttpLives
+
+
 def live_over_http(sequences: int) -> None:
     """What one worker does: a house, and sequences that live there one after the other."""
     with intake_alone() as running:
+        run_state_machine_as_test(lives_in(running), settings=lived(sequences, steps=10))
 
-        class HttpLives(Lives):
-            """The real service; every sequence is a person of their own."""
 
-            house = running
-            # What changes nothing is not waited for: said before an admission it might be heard after it.
-            may_end = ("ADMITTED", "DISCHARGED")
-            # The clock is one for all who live there: ten thousand sequences must not make a century.
-            passes = tuple(timedelta(minutes=m) for m in (0, 0, 1, 15))
+def alarmed_let_go_and_referred_again(one: Lives, *, overdue: bool) -> None:
+    """A life that chance finds once in thousands."""
+    one.somebody_is_referred(urgency="routine", start="alarmed")
+    if overdue:
+        one.time_passes(which=3)
+    one.any_command(name="decline", which=0)
+    one.the_same_person_is_referred_again()
+    one.the_same_person_is_referred_again()
+    one.a_command_sent_wrong(how="missing", junk=None, name="admission", place=0)
+    assert one.life.alerts == {"suicide_risk": "high"}
+    one.teardown()
 
-        run_state_machine_as_test(HttpLives, settings=lived(sequences, steps=10))
+
+@pytest.mark.parametrize("overdue", [False, True])
+def test_an_alert_goes_along_by_the_rules_alone(overdue: bool) -> None:
+    alarmed_let_go_and_referred_again(PureLives(), overdue=overdue)
+
+
+def test_an_alert_goes_along_over_http() -> None:
+    with intake_alone() as running:
+        machine = lives_in(running)
+        for overdue in (False, True) * 5:
+            alarmed_let_go_and_referred_again(machine(), overdue=overdue)
 
 
 def test_whatever_comes_the_rules_alone_stay_legal() -> None:
