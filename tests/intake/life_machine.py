@@ -264,7 +264,9 @@ class Lives(RuleBasedStateMachine):
         assert bool(view["hold"] and view["hold"]["id"] == hold) is right
         if right:
             self.life.hold_until = ends
-            assert bool(view["entry"] and view["entry"].get("offer")) is (self.life.stage == "WAITLISTED")
+            offered = bool(view["entry"] and view["entry"].get("offer"))
+            assert self.life.stage == "WAITLISTED" or not offered
+            assert self.blurred or offered is self.life.may_be_offered()
 
     @precondition(lambda self: self.life.stage in ("ASSESSED", "WAITLISTED"))
     @rule()
@@ -280,6 +282,8 @@ class Lives(RuleBasedStateMachine):
         said = {"request_id": wish["request_id"] if right else "older", "cause": "full"}
         self._heard("seat_unavailable", said, changes=right)
         assert self.life.stage == ("WAITLISTED" if right else was)
+        if was != self.life.stage:
+            self.life.for_payer = False
 
     @precondition(lambda self: self.life.hold_until is not None)
     @rule(mine=st.booleans())

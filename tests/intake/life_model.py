@@ -73,6 +73,8 @@ class Life:
     coverage: dict[str, Any] | None = None
     authorizations: list[dict[str, Any]] = field(default_factory=list)
     certified: bool = False
+    for_payer: bool = False
+    """Whether the place in the queue is a wait for a payer's word."""
     hold_until: datetime | None = None
     alerts: dict[str, str] = field(default_factory=dict)
 
@@ -81,6 +83,8 @@ class Life:
         assert stage in LEGAL[name].get(self.stage, set()), f"{name}: {self.stage} -> {stage}"
         if name == "admission":
             self._may_be_admitted(body, at)
+        # Of all commands only a payer's word leads onto the list.
+        self.for_payer = stage == "WAITLISTED" and (self.for_payer or self.stage != stage)
         self.stage = stage
         match name:
             case "consents" if body["kind"] == "treatment":
@@ -117,6 +121,11 @@ class Life:
 
     def _alarm(self, kind: str, severity: str) -> None:
         self.alerts[kind] = max(self.alerts.get(kind, "none"), severity, key=_WORST.index)
+
+    def may_be_offered(self) -> bool:
+        """Whether a held seat is told to the person: only who waits for one, and whom it would not harm."""
+        safe = self.home and "high" not in (self.suicide, self.withdrawal, *self.alerts.values())
+        return self.stage == "WAITLISTED" and not self.for_payer and safe and self.level in ("1", "2.1")
 
     def _may_be_admitted(self, body: Any, at: datetime) -> None:
         """T12 in one's own words."""

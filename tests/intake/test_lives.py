@@ -103,10 +103,28 @@ def test_an_alert_goes_along_over_http() -> None:
             alarmed_let_go_and_referred_again(machine(), overdue=overdue)
 
 
+@pytest.mark.parametrize(
+    ("start", "change", "which"),
+    [("assessed", "coverage", 2), ("waiting", "screening", 3), ("waiting", "", 0)],
+)
+def test_a_seat_is_offered_unless_something_came_between(start: str, change: str, which: int) -> None:
+    one = PureLives()
+    one.somebody_is_referred(urgency="routine", start=start)
+    step = "seat-request" if start == "assessed" else "seat-request/out-of-turn"
+    one.any_command(name=step, which=0)
+    if change:
+        one.any_command(name=change, which=which)
+    one.seats_are_held(hours=1)
+    assert one.life.may_be_offered() is (not change)
+    one.teardown()
+
+
 def test_whatever_comes_the_rules_alone_stay_legal() -> None:
     run_state_machine_as_test(PureLives, settings=lived(SEQUENCES or 400))
 
 
+# The limit of an ordinary test ends ten thousand lives half way, and with them what they found.
+@pytest.mark.timeout(600 + SEQUENCES // 4)
 def test_whatever_comes_over_http_the_service_stays_legal() -> None:
     if not SEQUENCES:
         live_over_http(40)
