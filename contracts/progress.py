@@ -224,6 +224,20 @@ class LevelOfCareChanged(PatientEvent):
     authorization_required: bool
 
 
+class EpisodeHeld(PatientEvent):
+    """Treatment rests for a time; the person keeps their seat until the expected return."""
+
+    reason: Token
+    held_from: Day
+    expected_return_on: Day
+
+
+class EpisodeResumed(PatientEvent):
+    """Treatment goes on after a hold."""
+
+    resumed_on: Day
+
+
 class ExtensionRequested(PatientEvent):
     """The planned end is near and required goals are open: more days are asked for."""
 

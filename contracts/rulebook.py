@@ -3,25 +3,20 @@
 import os
 import tomllib
 from collections.abc import Sequence
-from datetime import date
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from contracts import instruments
+from contracts.rule_tables import CodeRules, FacilitatorRules, GroupRules, HolidayRules, RiskDateRules
+from contracts.rule_tables import Table as _Table
 from contracts.vocabulary import AgeBand, GroupKind, LevelOfCare, ProgramKind, Risk, ServiceKind
 
-_COMMON_YEAR = 2027
-"""A year without a 29 February, which is no yearly day."""
 _DEFAULT = Path(__file__).with_name("rulebook.toml")
 Place: TypeAlias = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[str, ...]]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Band(_Table):
@@ -174,58 +169,17 @@ class AttendanceRules(_Table):
     day_rule_level: str
     breaks_creditable: bool
     schedule_ahead_days: int
+    min_days: int = Field(ge=1, le=7)
+    """Fewest days of service a week."""
     max_gap_days: int
     late_cancel_hours: int = Field(ge=0)
     """A cancellation with less notice counts as a late one."""
     late_entry_days: int = Field(ge=0)
     """For how long attendance that nobody recorded may still be entered."""
-    cite: str
-
-
-class GroupRules(_Table):
-    max_capacity: int = Field(gt=0)
-    """The most seats of a group; `max_capacity_of` says it for one kind of group."""
-    max_capacity_of: dict[GroupKind, Annotated[int, Field(gt=0)]] = {}
-    cite: str
-
-    def cap(self, kind: GroupKind) -> int:
-        return self.max_capacity_of.get(kind, self.max_capacity)
-
-
-class FacilitatorRules(_Table):
-    credentials: dict[ServiceKind, tuple[str, ...]]
-    """Who may lead which kind of service."""
-    cite: str
-
-    @model_validator(mode="after")
-    def _every_service_is_led(self) -> "FacilitatorRules":
-        if not set(ServiceKind) <= self.credentials.keys():
-            raise ValueError("credentials names every kind of service")
-        return self
-
-
-class Holiday(_Table):
-    """A yearly day: a date, or the n-th weekday of a month, the last one where n is -1."""
-
-    name: str = Field(pattern=r"^[a-z_]{1,64}$")
-    month: int = Field(ge=1, le=12)
-    day: int = Field(default=0, ge=0, le=31)
-    dow: int = Field(default=0, ge=0, le=7)
-    nth: int = Field(default=0, ge=-1, le=4)
-
-    @model_validator(mode="after")
-    def _is_a_day(self) -> "Holiday":
-        if (self.day > 0) == (self.dow > 0) or (self.dow > 0) != (self.nth != 0):
-            raise ValueError("a holiday has a day, or a dow and its nth")
-        if self.day:
-            date(_COMMON_YEAR, self.month, self.day)
-        return self
-
-
-class HolidayRules(_Table):
-    days: tuple[Holiday, ...]
-    observed: dict[Literal["saturday", "sunday"], Literal[-1, 0, 1]]
-    """By how many days a date that falls on a weekend moves."""
+    day_min_creditable: int
+    """Creditable minutes below which the payer pays nothing for a day."""
+    required_kinds: tuple[ServiceKind | GroupKind, ...]
+    """Kinds of service, or of group, that must be part of every week."""
     cite: str
 
 
@@ -273,8 +227,10 @@ class Rulebook(_Table):
     groups: GroupRules
     facilitators: FacilitatorRules
     holidays: HolidayRules
+    codes: dict[str, CodeRules]
+    risk_dates: RiskDateRules
     progress: ProgressRules
-    instruments: dict[str, dict[str, Any]] = {}
+    instruments: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What is done differently from the instruments' own definitions, by instrument."""
     checkins: CheckInRules
     quiet_hours: QuietHours
@@ -373,7 +329,7 @@ def _check_every_place(rules: Rulebook) -> None:
     sites = {layer.site for layer in rules.layers} | {""}
     programs = {layer.program for layer in rules.layers} | {""}
     payers = {layer.payer for layer in rules.layers} | {""}
-    for network, site, program, payer in product(networks, sites, programs, payers):
+    for network, site, program, payer in product(*map(sorted, (networks, sites, programs, payers))):
         try:
             rules.at(network, site, program, (payer,))
         except ValidationError as error:

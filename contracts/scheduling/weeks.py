@@ -96,6 +96,8 @@ class WeekAtRisk(PatientEvent):
     """Even every make-up session cannot save the week."""
     options: tuple[SessionOption, ...] = ()
     cause: Token
+    slack_minutes: Minutes | None = None
+    """How far the agreed week lies above the minimum: at 0 any missed day breaks the floor."""
 
 
 class RiskDateSet(PatientEvent):

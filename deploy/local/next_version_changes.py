@@ -38,7 +38,7 @@ ADDED_FIELDS = (
         "    sessions_expected: Count | None = None\n",
     ),
     _after(
-        "services/scheduling/domain/attendance.py",
+        "services/scheduling/domain/closing.py",
         "        sessions_missed=sum(not o.attended for o in outcomes),\n",
         "        sessions_expected=len(outcomes),\n",
     ),

@@ -28,6 +28,7 @@ from contracts.scheduling import (
     AttendanceCorrected,
     ScheduleInfeasible,
     SessionMissed,
+    WeekAtRisk,
     WeeklyScheduleAgreed,
     WeeklyScheduleChanged,
 )
@@ -63,6 +64,7 @@ service = Service(
         ReferralDeclined: on(PEOPLE, domain.referral_declined),
         WeeklyScheduleAgreed: on(PEOPLE, domain.week_agreed),
         WeeklyScheduleChanged: on(PEOPLE, domain.week_changed),
+        WeekAtRisk: on(PEOPLE, domain.week_at_risk),
         ScheduleInfeasible: on(PEOPLE, domain.schedule_infeasible),
         SessionMissed: on(PEOPLE, domain.session_missed),
         AttendanceCorrected: on(PEOPLE, domain.attendance_corrected),

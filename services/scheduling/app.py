@@ -2,6 +2,8 @@
 
 from contracts import catalogue
 from contracts.intake import (
+    AuthorizationRecorded,
+    CoverageVerified,
     DetoxReferred,
     PatientAdmitted,
     ReferralDeclined,
@@ -9,7 +11,14 @@ from contracts.intake import (
     WaitlistOfferDeclined,
     WaitlistOfferExpired,
 )
-from contracts.progress import AftercarePlanned, PatientDischarged, StepDownApproved, StepUpApproved
+from contracts.progress import (
+    AftercarePlanned,
+    EpisodeHeld,
+    EpisodeResumed,
+    PatientDischarged,
+    StepDownApproved,
+    StepUpApproved,
+)
 from services.chassis.run import main
 from services.chassis.service import Service, gather, on
 from services.scheduling import api
@@ -20,6 +29,8 @@ from services.scheduling.domain import (
     clinicians,
     groups,
     links,
+    pairs,
+    riskdates,
     roll_call,
     sessions,
     sites,
@@ -29,10 +40,12 @@ from services.scheduling.handlers import (
     feeds,
     lobby,
     meetings,
+    outlook,
     places,
     roll_calls,
     seats,
     single,
+    terms,
     weeks,
 )
 from services.scheduling.store import CALENDARS, CLINICIANS, GROUPS, LINKS, SESSIONS, SITES
@@ -55,6 +68,10 @@ service = Service(
         groups.ChangeGroup: gather(places.change_group),
         groups.CloseGroup: gather(places.close_group),
         agreement.AgreeSchedule: gather(weeks.agree),
+        riskdates.SetRiskDate: on(CALENDARS, riskdates.set_date),
+        riskdates.ClearRiskDate: on(CALENDARS, riskdates.clear_date),
+        pairs.KeepApart: gather(outlook.keep_apart),
+        pairs.MayMeet: gather(outlook.may_meet),
         roll_call.RollCall: gather(roll_calls.call_roll),
         roll_call.LateEntry: gather(roll_calls.enter_late),
         roll_call.CorrectAttendance: gather(roll_calls.correct),
@@ -68,6 +85,8 @@ service = Service(
         links.RevokeLink: gather(feeds.revoke_link),
     },
     hears={
+        CoverageVerified: gather(terms.cover),
+        AuthorizationRecorded: gather(terms.authorize),
         SeatRequested: gather(seats.hold),
         WaitlistOfferDeclined: gather(seats.offer_ended),
         WaitlistOfferExpired: gather(seats.offer_ended),
@@ -76,6 +95,8 @@ service = Service(
         PatientAdmitted: gather(seats.admit),
         StepDownApproved: gather(weeks.step),
         StepUpApproved: gather(weeks.step),
+        EpisodeHeld: gather(terms.hold),
+        EpisodeResumed: gather(terms.resume),
         AftercarePlanned: gather(seats.aftercare),
         PatientDischarged: gather(seats.discharge),
     },
@@ -85,7 +106,10 @@ service = Service(
         "end": gather(meetings.end),
         "hold_expires": gather(seats.expire_hold),
         "place": gather(seats.place_again),
+        "return": gather(terms.overdue),
         "swap": gather(weeks.swap),
+        "forecast": gather(outlook.look),
+        "booster": gather(outlook.propose_booster),
         "day": gather(weeks.close_day),
         "week": gather(weeks.close_week),
     },

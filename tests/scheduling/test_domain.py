@@ -31,7 +31,7 @@ from contracts.vocabulary import (
     ServiceKind,
     Slot,
 )
-from services.scheduling.domain import agreement, attendance, folding, localtime, sessions, week
+from services.scheduling.domain import agreement, attendance, closing, folding, localtime, sessions, week
 from services.scheduling.domain.calendar import Admitted, Calendar, CalendarEnded, Request, SeatsKept
 from services.scheduling.domain.sessions import Mark, Presence, Session
 from services.scheduling.domain.sites import Site
@@ -88,9 +88,12 @@ def agreed(
     state: Calendar, offers: Sequence[week.Offer], moment: Moment, first: date | None = None
 ) -> Calendar:
     command = agree_command(tuple(o.slot() for o in offers), effective_from=first)
-    slots, begins, minutes = agreement.check(state, command, MEADOW, {o.key: o for o in offers}, moment)
-    seated = folding.evolve(state, SeatsKept(slots))
-    return fold(seated, agreement.agree(seated, slots, begins, minutes, "patient_request", moment))
+    legal = agreement.check(state, command, MEADOW, {o.key: o for o in offers}, moment)
+    seated = folding.evolve(state, SeatsKept(legal.slots))
+    return fold(
+        seated,
+        agreement.agree(seated, legal.slots, legal.first, legal.minutes, "patient_request", moment),
+    )
 
 
 def agree_command(slots: tuple[Slot, ...] | None, **more: Any) -> agreement.AgreeSchedule:
@@ -324,7 +327,7 @@ class TestAgreement:
         facts = agreement.agree(state, slots, date(2026, 1, 19), 540, "patient_request", asked_at)
         assert "week:2026-01-19" in {f.what for f in facts if isinstance(f, Wake)}
         sooner = fold(state, facts)
-        closed = attendance.close_week(sooner, date(2026, 1, 19), at("2026-01-26 00:01"))
+        closed = closing.close_week(sooner, date(2026, 1, 19), at("2026-01-26 00:01"))
         assert not only(TreatmentWeekClosed, closed).short_week
         assert only(Wake, closed).what == "week:2026-01-26"
         later = agreement.agree(sooner, slots, date(2026, 2, 2), 540, "patient_request", asked_at)
@@ -340,12 +343,10 @@ class TestAgreement:
         offers = [offer(d, "21:00", "24:00") for d in (TUE, WED, THU, FRI)]
         state = admitted(seats=[o.slot() for o in offers])
         command = agree_command(None)
-        slots, first, minutes = agreement.check(
-            state, command, MEADOW, {o.key: o for o in offers}, at("2026-01-13 08:40")
-        )
-        event = only(
-            WeeklyScheduleAgreed, agreement.agree(state, slots, first, minutes, "", at("2026-01-13 08:40"))
-        )
+        moment = at("2026-01-13 08:40")
+        legal = agreement.check(state, command, MEADOW, {o.key: o for o in offers}, moment)
+        facts = agreement.agree(state, legal.slots, legal.first, legal.minutes, "", moment)
+        event = only(WeeklyScheduleAgreed, facts)
         assert (event.planned_weekly_minutes, event.days_per_week, event.max_gap_days) == (720, 4, 3)
         assert event.effective_from == date(2026, 1, 13)
 
@@ -494,23 +495,23 @@ class TestAttendance:
     def test_a_day_closes_once_and_again_after_a_change(self) -> None:
         state = live(admitted(), meeting("2026-01-28"), Mark(Presence.PRESENT))
         day, midnight = date(2026, 1, 28), at("2026-01-29 00:01")
-        closed = fold(state, attendance.close_day(state, day, midnight))
-        assert attendance.close_day(closed, day, midnight) == []
+        closed = fold(state, closing.close_day(state, day, midnight))
+        assert closing.close_day(closed, day, midnight) == []
         late = live(closed, meeting("2026-01-28", "18:00", "20:00"), Mark(Presence.PRESENT))
-        assert only(TreatmentDayClosed, attendance.close_day(late, day, midnight)).reopened_count == 1
+        assert only(TreatmentDayClosed, closing.close_day(late, day, midnight)).reopened_count == 1
 
 
 def closed_day(state: Calendar, day: str) -> TreatmentDayClosed:
     on = date.fromisoformat(day)
     moment = Moment(localtime.midnight_after(on, state.tz) + timedelta(seconds=1), ACTOR, "close", rules())
-    event: TreatmentDayClosed = only(TreatmentDayClosed, attendance.close_day(state, on, moment))
+    event: TreatmentDayClosed = only(TreatmentDayClosed, closing.close_day(state, on, moment))
     return event
 
 
 def closed_week(state: Calendar, monday: str, book: Rulebook | None = None) -> TreatmentWeekClosed:
     on = date.fromisoformat(monday)
-    moment = Moment(attendance.week_over_at(on, state.tz), ACTOR, "close", book or rules())
-    event: TreatmentWeekClosed = only(TreatmentWeekClosed, attendance.close_week(state, on, moment))
+    moment = Moment(closing.week_over_at(on, state.tz), ACTOR, "close", book or rules())
+    event: TreatmentWeekClosed = only(TreatmentWeekClosed, closing.close_week(state, on, moment))
     return event
 
 
@@ -609,20 +610,20 @@ class TestWeeks:
     def test_the_week_in_which_a_person_leaves_is_short_and_the_last(self) -> None:
         state = fold(self.dana(), [CalendarEnded(date(2026, 1, 21), "discharged")])
         moment = at("2026-01-26 00:00")
-        facts = attendance.close_week(state, date(2026, 1, 19), moment)
+        facts = closing.close_week(state, date(2026, 1, 19), moment)
         assert only(TreatmentWeekClosed, facts).short_week
         assert [f for f in facts if isinstance(f, Wake)] == []
-        assert attendance.close_week(state, date(2026, 1, 26), moment) == []
+        assert closing.close_week(state, date(2026, 1, 26), moment) == []
 
     def test_the_next_week_is_asked_for_in_the_sites_own_time(self) -> None:
-        facts = attendance.close_week(self.dana(), date(2026, 3, 2), at("2026-03-09 00:00"))
+        facts = closing.close_week(self.dana(), date(2026, 3, 2), at("2026-03-09 00:00"))
         wake = only(Wake, facts)
         assert wake == Wake(datetime(2026, 3, 16, 4, 0, 2, tzinfo=UTC), "week:2026-03-09")
 
     @given(st.integers(0, 5000), st.integers(0, 5000))
     def test_a_ratio_is_never_rounded_up(self, scheduled: int, attended: int) -> None:
         creditable = min(attended, scheduled)
-        ratio = attendance.ratio_permille(creditable, scheduled)
+        ratio = closing.ratio_permille(creditable, scheduled)
         if scheduled == 0:
             assert ratio is None
         else:

@@ -24,7 +24,7 @@ from contracts.vocabulary import (
     ServiceKind,
     Slot,
 )
-from services.scheduling.domain import agreement, attendance, localtime, sessions
+from services.scheduling.domain import agreement, attendance, closing, localtime, sessions
 from services.scheduling.domain.calendar import Calendar, LevelFrom
 from services.scheduling.domain.groups import Group, days_to_plan
 from services.scheduling.domain.sessions import Mark, Presence
@@ -174,7 +174,7 @@ def test_a_week_is_over_on_the_next_monday_at_midnight(tz: str) -> None:
         monday = localtime.monday_of(day)
         assert monday.isoweekday() == 1
         assert monday <= day <= monday + 6 * DAY
-        over = attendance.week_over_at(monday, tz)
+        over = closing.week_over_at(monday, tz)
         local = over.astimezone(ZoneInfo(tz))
         assert (local.date(), local.hour, local.minute) == (monday + 7 * DAY, 0, 0)
         assert local.replace(fold=0).utcoffset() == local.utcoffset()
@@ -282,12 +282,12 @@ def test_no_day_and_no_week_closes_before_the_last_session_in_it_has_ended(
     else:
         facts = attendance.miss(state, session, MissKind.NO_SHOW, now)
 
-    [close] = [f for f in facts if isinstance(f, Wake)]
+    [close] = [f for f in facts if isinstance(f, Wake) and f.what.startswith("day:")]
     monday = localtime.monday_of(day)
-    week = attendance.week_wake(monday, tz)
+    week = closing.week_wake(monday, tz)
     assert close.what == f"day:{day}"
     assert session.end_at < close.at < week.at
-    assert close.at - localtime.midnight_after(day, tz) == attendance.CLOSE_DELAY
+    assert close.at - localtime.midnight_after(day, tz) == closing.CLOSE_DELAY
     assert localtime.civil_date(week.at, tz) == monday + 7 * DAY
 
 

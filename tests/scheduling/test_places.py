@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.decisions import Moment, Refused
-from contracts.rulebook import HolidayRules, Rulebook, rulebook
+from contracts.rule_tables import HolidayRules
+from contracts.rulebook import Rulebook, rulebook
 from contracts.scheduling import (
     Break,
     SessionCancelled,

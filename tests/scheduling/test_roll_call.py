@@ -21,6 +21,7 @@ from services.scheduling.domain import (
     arrivals,
     attendance,
     bookings,
+    closing,
     folding,
     localtime,
     roll_call,
@@ -561,16 +562,16 @@ class TestAfterTheEnd:
         monday = localtime.monday_of(day)
         assert week_wakes(state) == []
         state = replace(state, begun_on=monday)
-        state = fold(state, attendance.close_day(state, day, at("2026-01-23 00:01")))
-        state = fold(state, attendance.close_week(state, monday, at("2026-01-26 00:01")))
+        state = fold(state, closing.close_day(state, day, at("2026-01-23 00:01")))
+        state = fold(state, closing.close_week(state, monday, at("2026-01-26 00:01")))
         assert week_wakes(state) == [Wake(at("2026-01-27 10:00").at, f"week:{monday}")]
         room.calendars["ann"] = state
         room.correct("ann", AWAY)
         again = only(
-            TreatmentDayClosed, attendance.close_day(room.calendars["ann"], day, at("2026-01-27 10:00"))
+            TreatmentDayClosed, closing.close_day(room.calendars["ann"], day, at("2026-01-27 10:00"))
         )
         assert (again.total_creditable_minutes, again.reopened_count) == (0, 1)
-        assert attendance.close_week(room.calendars["ann"], monday, at("2026-01-27 10:00"))
+        assert closing.close_week(room.calendars["ann"], monday, at("2026-01-27 10:00"))
 
 
 def week_wakes(state: Calendar) -> list[Wake]:

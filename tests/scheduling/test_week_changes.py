@@ -11,7 +11,7 @@ from contracts.decisions import Moment, Unwake, Wake
 from contracts.rulebook import rulebook
 from contracts.scheduling import WeeklyScheduleAgreed, WeeklyScheduleChanged
 from contracts.vocabulary import Actor, ActorType, AgeBand, LevelOfCare, ServiceKind, Slot
-from services.scheduling.domain import agreement, attendance, folding
+from services.scheduling.domain import agreement, closing, folding
 from services.scheduling.domain.calendar import Calendar, LevelFrom
 
 NEW_YORK = "America/New_York"
@@ -73,7 +73,7 @@ def lived(told: Sequence[Change]) -> tuple[Calendar, list[Agreed], date]:
         for _ in range(change.waits):
             today += DAY
             if today.isoweekday() == 1 and state.version:
-                state = fold(state, attendance.close_week(state, today - 7 * DAY, moment(today)))
+                state = fold(state, closing.close_week(state, today - 7 * DAY, moment(today)))
         first = today + change.ahead * DAY
         facts = agreement.agree(state, (slot(number),), first, 180, change.reason, moment(today))
         [week] = [f for f in facts if isinstance(f, WeeklyScheduleAgreed | WeeklyScheduleChanged)]

@@ -21,6 +21,7 @@ from services.notify.domain.reactions import (
     waitlist_offer_made,
     waitlist_offer_over,
     week_agreed,
+    week_at_risk,
     week_changed,
 )
 from services.notify.domain.safety import (
@@ -80,5 +81,6 @@ __all__ = [
     "waitlist_offer_made",
     "waitlist_offer_over",
     "week_agreed",
+    "week_at_risk",
     "week_changed",
 ]

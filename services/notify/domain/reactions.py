@@ -26,6 +26,7 @@ from contracts.scheduling import (
     AttendanceCorrected,
     ScheduleInfeasible,
     SessionMissed,
+    WeekAtRisk,
     WeeklyScheduleAgreed,
     WeeklyScheduleChanged,
 )
@@ -142,7 +143,9 @@ def week_agreed(person: Person, event: WeeklyScheduleAgreed, moment: Moment) -> 
 
 
 def week_changed(person: Person, event: WeeklyScheduleChanged, moment: Moment) -> list[Fact]:
-    """The person gets the new appointment times."""
+    """The person gets the new appointment times; that another payer counts them otherwise is no news."""
+    if event.reason == "coverage":
+        return []
     return _tell_week(person, event, moment, "appointment_changed")
 
 
@@ -158,6 +161,23 @@ def schedule_infeasible(person: Person, event: ScheduleInfeasible, moment: Momen
     """A scheduler must decide what the machine could not."""
     words = {"minutes": str(event.wanted_weekly_minutes), "cause": event.cause}
     return tell_staff(person, moment, "week_infeasible", f"infeasible:{moment.cause}", words)
+
+
+_EVERY_DAY_COUNTS = " Any missed day of this calendar breaks the minimum."
+
+
+def week_at_risk(person: Person, event: WeekAtRisk, moment: Moment) -> list[Fact]:
+    """Whoever treats the person can still fill a week, or knows that it is lost."""
+    coming = event.credited_minutes + event.booked_minutes
+    words = {
+        "date": say_day(event.week_start),
+        "coming": str(event.reachable_minutes if event.lost else coming),
+        "minutes": str(event.level_min_minutes),
+        "options": str(len(event.options)),
+        "floor": _EVERY_DAY_COUNTS if event.slack_minutes == 0 else "",
+    }
+    task = "week_lost" if event.lost else "week_at_risk"
+    return tell_staff(person, moment, task, f"at_risk:{moment.cause}", words)
 
 
 _MISSED = {MissKind.NO_SHOW: "appointment_missed", MissKind.SITE_CANCELLED: "appointment_cancelled"}

@@ -79,6 +79,18 @@ _ALL = (
         "No legal week of {minutes} minutes can be made ({cause}). Decide how to go on.",
     ),
     _staff(
+        "week_at_risk",
+        "care_team",
+        "The week of {date} comes to {coming} of the {minutes} minutes that its level needs. "
+        "Make-up sessions with a free seat: {options}.{floor}",
+    ),
+    _staff(
+        "week_lost",
+        "care_team",
+        "The week of {date} can come to {coming} of the {minutes} minutes that its level needs, and no more."
+        "{floor}",
+    ),
+    _staff(
         "outreach",
         "care_team",
         "{missed} appointments missed in a row, last on {date}. Reach out and record the attempt.",

@@ -3,10 +3,19 @@
 from fastapi import APIRouter
 
 from services.chassis.http import PROBLEMS
-from services.scheduling.api import bookings, clinicians, feeds, groups, places, sessions, weeks
+from services.scheduling.api import (
+    bookings,
+    clinicians,
+    feeds,
+    groups,
+    outlook,
+    places,
+    sessions,
+    weeks,
+)
 
 routes = APIRouter(tags=["scheduling"], responses=PROBLEMS)
-for _part in (places, clinicians, groups, weeks, sessions, bookings, feeds):
+for _part in (places, clinicians, groups, weeks, outlook, sessions, bookings, feeds):
     routes.include_router(_part.routes)
 
 __all__ = ["routes"]

@@ -17,6 +17,7 @@ from contracts.vocabulary import (
 from services.chassis.http import Answer, Body, Call
 from services.scheduling import store
 from services.scheduling.api.forms import Day
+from services.scheduling.domain import legality
 from services.scheduling.domain.agreement import AgreeSchedule
 
 routes = APIRouter()
@@ -39,6 +40,8 @@ class ScheduleBody(Body):
     agreed_by_clinician: bool
     effective_from: Day | None = None
     slots: Annotated[list[SlotBody], Field(min_length=1, max_length=21)] | None = None
+    override_reason: Token | None = None
+    """Why days are accepted that the payer will not pay."""
 
 
 class WeekView(BaseModel):
@@ -77,8 +80,13 @@ async def agree_schedule(episode_id: Token, body: ScheduleBody, call: Call) -> A
         agreed_by_clinician=body.agreed_by_clinician,
         effective_from=body.effective_from,
         slots=slots,
+        override_reason=body.override_reason,
     )
-    return await call.take(command, on=episode_id, extra=lambda state: {"schedule_id": state.schedule_id})
+    return await call.take(
+        command,
+        on=episode_id,
+        extra=lambda state: {"schedule_id": state.schedule_id, "warnings": legality.warnings(state)},
+    )
 
 
 def _slot(body: SlotBody) -> Slot:

@@ -15,9 +15,11 @@ from contracts.scheduling import (
     WeeklyScheduleChanged,
 )
 from contracts.vocabulary import Slot
+from services.scheduling.domain import calendar, legality
 from services.scheduling.domain import week as weeks
-from services.scheduling.domain.attendance import week_wake
 from services.scheduling.domain.calendar import Calendar, Request, Resumed
+from services.scheduling.domain.closing import week_wake
+from services.scheduling.domain.folding import COVERAGE
 from services.scheduling.domain.localtime import civil_date, midnight, midnight_after, monday_of
 from services.scheduling.domain.sites import Site
 from services.scheduling.domain.week import Choice, Offer
@@ -37,13 +39,26 @@ class AgreeSchedule:
     agreed_by_clinician: bool
     effective_from: date | None = None
     slots: tuple[Slot, ...] | None = None
+    override_reason: str | None = None
+    """Why a person accepts days that the payer will not pay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """A legal week, and why somebody accepted what will not be paid in it."""
+
+    slots: tuple[Slot, ...]
+    first: date
+    minutes: int
+    override_reason: str | None = None
 
 
 def candidates(
     request: Request, offers: Sequence[Offer], state: Calendar, moment: Moment
 ) -> tuple[list[Choice], str]:
     """The weeks that would answer a seat request, the best first, or why there is none."""
-    band = weeks.band_of(moment.rules, request.level, state.age_band)
+    rules = state.rules_on(request.earliest_start, moment.rules)
+    band = weeks.band_of(rules, request.level, state.age_band)
     serving = [o for o in offers if request.level.code in o.levels]
     if not serving:
         return [], "no_group"
@@ -57,7 +72,7 @@ def candidates(
             wanted=request.weekly_minutes,
             days=(request.days_per_week,),
             fits=band.holds,
-            max_gap_days=moment.rules.attendance.max_gap_days,
+            max_gap_days=rules.attendance.max_gap_days,
         )
 
     found = best(coming)
@@ -128,29 +143,33 @@ def released(
     )
 
 
-def check(
-    state: Calendar, command: AgreeSchedule, site: Site, offers: Offers, moment: Moment
-) -> tuple[tuple[Slot, ...], date, int]:
-    """The slots, first day and creditable minutes of a week that keeps every rule.
+def first_day(state: Calendar, command: AgreeSchedule, moment: Moment) -> tuple[date, date]:
+    """The day from which a week would hold, and the earliest day on which one may."""
+    today = civil_date(moment.at, state.tz)
+    earliest = max(today, state.admitted_on or today)
+    return command.effective_from or earliest, earliest
 
-    Raises Refused naming every rule that it breaks.
-    """
-    slots = tuple(sorted(command.slots if command.slots is not None else state.seats, key=lambda s: s.dow))
-    if not slots:
+
+def check(
+    state: Calendar,
+    command: AgreeSchedule,
+    site: Site,
+    offers: Offers,
+    moment: Moment,
+    barred: legality.Keys = (),
+) -> Agreed:
+    """A week that keeps every rule; raises Refused naming every rule that it breaks."""
+    asked = tuple(sorted(command.slots if command.slots is not None else state.seats, key=lambda s: s.dow))
+    if not asked:
         raise Refused(
             "no_slots", "There is no held week to agree on.", hint="Send the slots that were agreed."
         )
-    today = civil_date(moment.at, state.tz)
-    earliest = max(today, state.admitted_on or today)
-    latest = earliest + timedelta(days=moment.rules.program.max_days)
-    first = command.effective_from or earliest
-    known = [_as_offered(s, offers) for s in slots]
+    first, earliest = first_day(state, command, moment)
+    latest = earliest + timedelta(days=state.rules_on(first, moment.rules).program.max_days)
+    known = [_as_offered(s, offers, first) for s in asked]
     found = [o for o in known if o is not None]
-    minutes = weeks.minutes_of(found)
-    level = state.level_on(first)
-    band = weeks.band_of(moment.rules, level, state.age_band)
-    gap, limit = weeks.longest_gap(s.dow for s in slots), moment.rules.attendance.max_gap_days
-    scheduled = sum(weeks.slot_minutes(s.start_local, s.end_local, (), True) for s in slots)
+    slots = tuple(_as_kept(s, o) for s, o in zip(asked, known, strict=True))
+    level, reason = state.level_on(first), command.override_reason
     require(
         "schedule_refused",
         "This week cannot be agreed",
@@ -162,7 +181,7 @@ def check(
                 "not_in_the_past",
                 first >= earliest,
                 f"{first} is before {earliest}, the first day that is still to come at the site",
-                {"today": str(today), "earliest": str(earliest)},
+                {"today": str(civil_date(moment.at, state.tz)), "earliest": str(earliest)},
             ),
             Guard(
                 "not_too_far_ahead",
@@ -181,41 +200,25 @@ def check(
                 all(level.code in o.levels for o in found),
                 f"a group does not serve level {level.code}",
             ),
-            Guard(
-                "minutes_in_band",
-                band.holds(minutes),
-                f"{minutes} creditable minutes are not within {band.min_minutes} to {band.max_minutes}",
-                {
-                    "scheduled_minutes": scheduled,
-                    "creditable_minutes": minutes,
-                    "min_minutes": band.min_minutes,
-                    "max_minutes": band.max_minutes,
-                    "cite": band.cite,
-                },
-            ),
-            Guard(
-                "inside_site_hours",
-                all(weeks.inside(s, site.opens_local, site.closes_local) for s in slots),
-                f"the site is open from {site.opens_local} to {site.closes_local}",
-            ),
-            Guard("no_double_booking", not weeks.overlapping(slots), "two slots claim the same time"),
-            Guard(
-                "max_gap",
-                gap <= limit,
-                f"{gap} days without service are more than {limit}",
-                {"max_gap_days": gap},
-            ),
+            *legality.payer_guards(state, found, first, moment.rules, reason),
+            *legality.place_guards(state, slots, found, site),
+            legality.apart(calendar.slots_without(slots, state.seats), barred),
         ],
         hint="Choose other slots from GET /v1/groups.",
     )
-    return slots, first, minutes
+    needed = legality.broken(state, found, first, moment.rules)
+    return Agreed(slots, first, weeks.minutes_of(found), reason if needed else None)
 
 
-def _as_offered(slot: Slot, offers: Offers) -> Offer | None:
+def _as_offered(slot: Slot, offers: Offers, first: date) -> Offer | None:
     offer = offers.get((slot.group_id or "", slot.dow))
     if offer is None or (offer.start_local, offer.end_local) != (slot.start_local, slot.end_local):
         return None
-    return offer
+    return None if offer.closes_on is not None and offer.closes_on <= first else offer
+
+
+def _as_kept(slot: Slot, offer: Offer | None) -> Slot:
+    return slot if offer is None else slot.model_copy(update={"service_kind": offer.service_kind})
 
 
 def _named(slot: Slot) -> str:
@@ -223,7 +226,13 @@ def _named(slot: Slot) -> str:
 
 
 def agree(
-    state: Calendar, slots: tuple[Slot, ...], first: date, minutes: int, reason: str, moment: Moment
+    state: Calendar,
+    slots: tuple[Slot, ...],
+    first: date,
+    minutes: int,
+    reason: str,
+    moment: Moment,
+    override_reason: str | None = None,
 ) -> Sequence[object]:
     """Say the week that is in force from a day on: agreed the first time, changed ever after."""
     days = len({s.dow for s in slots})
@@ -245,6 +254,7 @@ def agree(
                 days_per_week=days,
                 max_gap_days=weeks.longest_gap(s.dow for s in slots),
                 agreed_at=moment.at,
+                override_reason=override_reason,
             ),
             week_wake(monday_of(first), state.tz),
         ]
@@ -272,6 +282,7 @@ def agree(
             slots=slots,
             planned_weekly_minutes=minutes,
             days_per_week=days,
+            override_reason=override_reason,
         ),
         Wake(midnight(first, state.tz) + SWAP_DELAY, f"swap:{version}"),
     ]
@@ -306,8 +317,8 @@ def rearranged(
 ) -> tuple[list[Choice], str]:
     """The weeks that carry out an approved step, the best first, or why there is none."""
     target, level = event.to_weekly_minutes, event.to_level
-    band = weeks.band_of(moment.rules, level, state.age_band)
-    gap = moment.rules.attendance.max_gap_days
+    rules = state.rules_on(first, moment.rules)
+    band, gap = weeks.band_of(rules, level, state.age_band), rules.attendance.max_gap_days
     in_force = state.week_on(first)
     sitting = {(s.group_id, s.dow) for s in in_force.slots} if in_force and state.stage != "ended" else set()
     current: Choice = tuple(o for o in offers if o.key in sitting)
@@ -333,3 +344,17 @@ def rearranged(
         return ([kept], "") if kept else ([], "no_legal_week")
     found = weeks.more(current, coming, target, band, gap) if target > now else []
     return found, "" if found else "no_free_seat" if target > now else "nothing_to_change"
+
+
+def recounted(state: Calendar, offers: Offers, day: date, moment: Moment) -> Sequence[object]:
+    """The week of a day under the rules of whoever pays from then on, or that a person must decide."""
+    week = state.week_on(day)
+    if week is None or state.schedule_id is None:
+        return []
+    chosen = [o for s in week.slots if (o := _as_offered(s, offers, day)) is not None]
+    if legality.broken(state, chosen, day, moment.rules):
+        return [infeasible(state, week.planned_weekly_minutes, "payer_rules", moment)]
+    minutes = weeks.minutes_of(chosen)
+    if minutes == week.planned_weekly_minutes:
+        return []
+    return agree(state, week.slots, day, minutes, COVERAGE, moment)

@@ -72,6 +72,8 @@ class Seating:
     """Seats of that day that are taken, by agreed weeks and single bookings."""
     clashes: bool
     """The person is expected elsewhere at the time."""
+    barred: bool = False
+    """Somebody is expected from whom this person is kept apart."""
 
 
 def taken(session: Session, roster: Sequence[Booked]) -> int:
@@ -122,6 +124,9 @@ def _a_seat(session: Session, seating: Seating) -> list[Guard]:
             {"capacity": session.capacity, "taken": seating.taken},
         ),
         Guard("no_double_booking", not seating.clashes, "the person is expected elsewhere at that time"),
+        Guard(
+            "keep_apart", not seating.barred, "this session cannot be given to this person; choose another"
+        ),
     ]
 
 

@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from contracts.decisions import Refused
 from contracts.intake import Availability, PatientAdmitted, SeatRequested
-from contracts.vocabulary import AgeBand, LevelOfCare, MissKind, Slot
+from contracts.rulebook import Rulebook
+from contracts.vocabulary import AgeBand, LevelOfCare, MissKind, ProgramKind, ServiceKind, Slot
+from services.scheduling.domain import terms
+from services.scheduling.domain.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +49,20 @@ class Week:
 
 @dataclass(frozen=True, slots=True)
 class LevelFrom:
-    """The level of care from a day on."""
+    """The level of care from a day on, and the weekly minutes that were prescribed with it."""
 
     since: date
     level: LevelOfCare
+    weekly_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A hold on an episode: nobody is expected from a day on until the person is back."""
+
+    since: date
+    expected_return_on: date
+    back_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,7 @@ class Outcome:
     attended: bool = False
     kind: MissKind | None = None
     start_at: datetime | None = None
+    service_kind: ServiceKind = ServiceKind.GROUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +84,15 @@ class Closing:
 
     closes: int = 0
     open: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RiskDate:
+    """A day on which a person will need more support."""
+
+    on: date
+    kind: str
+    proposed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +124,36 @@ class Calendar:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     days: dict[str, Closing] = field(default_factory=dict)
     closed_weeks: dict[str, Closing] = field(default_factory=dict)
+    terms: Terms = field(default_factory=Terms)
+    pauses: tuple[Pause, ...] = ()
+    at_risk: tuple[str, int, int, int] | None = None
+    """The week last said to be at risk, with its credited, booked and reachable minutes."""
+    risk_dates: dict[str, RiskDate] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
         """Admitted and not ended."""
         return self.stage in ("admitted", "scheduled")
 
+    @property
+    def pause(self) -> Pause | None:
+        """The hold that nobody has ended yet."""
+        return self.pauses[-1] if self.pauses and self.pauses[-1].back_on is None else None
+
+    def rules_on(self, day: date, rules: Rulebook) -> Rulebook:
+        """The rules for this person on a day: of the site, the program and whoever pays then."""
+        payer = self.terms.payer_on(day) or (self.plan_kind or "",)
+        return rules.at(self.network_id, self.site_id, self.terms.program_id, payer)
+
+    def prescribed_on(self, day: date) -> int | None:
+        """The weekly minutes that are prescribed on a day."""
+        begun = [x for x in self.levels if x.since <= day]
+        return begun[-1].weekly_minutes if begun else None
+
     def level_on(self, day: date) -> LevelOfCare:
         """The level of care in force on a day."""
+        if not self.levels:
+            raise Refused("not_found", "Nothing is scheduled for this person yet.", status=404)
         begun = [x for x in self.levels if x.since <= day]
         return begun[-1].level if begun else self.levels[0].level
 
@@ -166,14 +212,33 @@ class Admitted:
     admitted_on: date
     plan_kind: str
     request: Request
+    program_id: str = ""
+    program_kind: ProgramKind = ProgramKind.SUD
+    primary_clinician_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LevelSet:
-    """Another level of care holds from a day on."""
+    """Another level of care, or other weekly minutes, are prescribed from a day on."""
 
     since: date
     level: LevelOfCare
+    weekly_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """The person is not expected from a day on."""
+
+    since: date
+    expected_return_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The person is expected again from a day on."""
+
+    on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,9 +264,22 @@ class Expected:
     local_date: date
     scheduled_minutes: int
     start_at: datetime | None = None
+    service_kind: ServiceKind = ServiceKind.GROUP
 
 
-PRIVATE = (SeatAsked, PlaceContended, SeatsKept, Admitted, LevelSet, Resumed, CalendarEnded, Expected)
+PRIVATE = (
+    SeatAsked,
+    PlaceContended,
+    SeatsKept,
+    Admitted,
+    LevelSet,
+    Paused,
+    Returned,
+    Resumed,
+    CalendarEnded,
+    Expected,
+    *terms.PRIVATE,
+)
 
 
 def asked(event: SeatRequested, tz: str) -> SeatAsked:
@@ -247,6 +325,9 @@ def admitted(state: Calendar | None, event: PatientAdmitted) -> Admitted:
             days_per_week=event.days_per_week,
             availability=availability,
         ),
+        program_id=event.program_id,
+        program_kind=event.program_kind,
+        primary_clinician_id=event.primary_clinician_id,
     )
 
 

@@ -6,6 +6,9 @@ from itertools import dropwhile
 
 from contracts.scheduling import (
     AttendanceCorrected,
+    BoosterProposed,
+    RiskDateCleared,
+    RiskDateSet,
     SeatHeld,
     SeatReleased,
     SeatUnavailable,
@@ -13,10 +16,11 @@ from contracts.scheduling import (
     SessionMissed,
     TreatmentDayClosed,
     TreatmentWeekClosed,
+    WeekAtRisk,
     WeeklyScheduleAgreed,
     WeeklyScheduleChanged,
 )
-from contracts.vocabulary import MissKind
+from contracts.vocabulary import AgeBand, MissKind
 from services.scheduling.domain.calendar import (
     Admitted,
     Calendar,
@@ -27,19 +31,27 @@ from services.scheduling.domain.calendar import (
     LevelFrom,
     LevelSet,
     Outcome,
+    Pause,
+    Paused,
     PlaceContended,
     Resumed,
+    Returned,
+    RiskDate,
     SeatAsked,
     SeatsKept,
     Week,
     missed_in_row,
 )
 from services.scheduling.domain.localtime import monday_of
+from services.scheduling.domain.terms import Authorized, Covered, Known
 
 REMEMBERED_DAYS = 28
 """How long a closed week's attendance stays at hand."""
 STEPS = ("step_down", "step_up")
 """Why a week changes when a clinician approved another amount of treatment."""
+COVERAGE = "coverage"
+"""Why a week changed that only another payer counts otherwise."""
+REMEMBERED_PAUSES = 4
 
 
 def evolve(state: Calendar | None, fact: object) -> Calendar:
@@ -48,6 +60,8 @@ def evolve(state: Calendar | None, fact: object) -> Calendar:
         return _evolve_asked(state, fact)
     if isinstance(fact, Admitted):
         return _evolve_admitted(state, fact)
+    if isinstance(fact, Known):
+        return state or _first_heard_of(fact)
     if state is None:
         raise TypeError(f"a calendar does not begin with {type(fact).__name__}")
     if isinstance(fact, SessionAttended | SessionMissed | AttendanceCorrected | Expected):
@@ -56,7 +70,50 @@ def evolve(state: Calendar | None, fact: object) -> Calendar:
         return _evolve_week(state, fact)
     if isinstance(fact, TreatmentDayClosed | TreatmentWeekClosed):
         return _evolve_closing(state, fact)
+    if isinstance(fact, Covered | Authorized | LevelSet):
+        return _evolve_terms(state, fact)
+    if isinstance(fact, RiskDateSet | RiskDateCleared | BoosterProposed | WeekAtRisk):
+        return _evolve_risk(state, fact)
     return _evolve_seats(state, fact)
+
+
+def _first_heard_of(fact: Known) -> Calendar:
+    return Calendar(
+        id=fact.episode_id,
+        network_id=fact.network_id,
+        site_id=fact.site_id,
+        patient_id=fact.patient_id,
+        part2=fact.part2,
+        tz=fact.tz,
+        stage="known",
+        age_band=AgeBand.ADULT,
+        levels=(),
+    )
+
+
+def _evolve_terms(state: Calendar, fact: Covered | Authorized | LevelSet) -> Calendar:
+    if isinstance(fact, Covered):
+        return replace(state, terms=state.terms.covered(fact.coverage))
+    if isinstance(fact, Authorized):
+        return replace(state, terms=state.terms.authorized(fact.authorization))
+    earlier = tuple(x for x in state.levels if x.since < fact.since)
+    return replace(state, levels=(*earlier, LevelFrom(fact.since, fact.level, fact.weekly_minutes)))
+
+
+def _evolve_risk(
+    state: Calendar, fact: RiskDateSet | RiskDateCleared | BoosterProposed | WeekAtRisk
+) -> Calendar:
+    if isinstance(fact, WeekAtRisk):
+        figures = (fact.credited_minutes, fact.booked_minutes, fact.reachable_minutes)
+        return replace(state, at_risk=(fact.week_start.isoformat(), *figures))
+    dates = dict(state.risk_dates)
+    if isinstance(fact, RiskDateSet):
+        dates[fact.risk_date_id] = RiskDate(fact.on, fact.kind)
+    elif isinstance(fact, RiskDateCleared):
+        dates.pop(fact.risk_date_id, None)
+    elif fact.risk_date_id in dates:
+        dates[fact.risk_date_id] = replace(dates[fact.risk_date_id], proposed=True)
+    return replace(state, risk_dates=dates)
 
 
 def _evolve_asked(state: Calendar | None, fact: SeatAsked) -> Calendar:
@@ -78,6 +135,7 @@ def _evolve_asked(state: Calendar | None, fact: SeatAsked) -> Calendar:
         state,
         site_id=fact.site_id,
         tz=fact.tz,
+        stage="asked",
         age_band=fact.age_band,
         levels=levels,
         request=fact.request,
@@ -99,11 +157,19 @@ def _evolve_admitted(state: Calendar | None, fact: Admitted) -> Calendar:
     return replace(
         base,
         stage="admitted",
+        site_id=fact.site_id,
         patient_id=fact.patient_id,
+        tz=fact.tz,
         age_band=fact.age_band,
-        levels=(LevelFrom(fact.admitted_on, fact.level),),
+        levels=(LevelFrom(fact.admitted_on, fact.level, fact.request.weekly_minutes),),
         admitted_on=fact.admitted_on,
         plan_kind=fact.plan_kind,
+        terms=replace(
+            base.terms,
+            program_id=fact.program_id,
+            program_kind=fact.program_kind,
+            primary_clinician_id=fact.primary_clinician_id,
+        ),
         request=fact.request,
         hold=None,
     )
@@ -130,9 +196,12 @@ def _evolve_seats(state: Calendar, fact: object) -> Calendar:
             after = replace(state, request=replace(state.request, tries=state.request.tries + 1))
         case SeatsKept():
             after = replace(state, seats=fact.slots)
-        case LevelSet():
-            earlier = tuple(x for x in state.levels if x.since < fact.since)
-            after = replace(state, levels=(*earlier, LevelFrom(fact.since, fact.level)))
+        case Paused():
+            pause = Pause(fact.since, fact.expected_return_on)
+            after = replace(state, pauses=(*state.pauses, pause)[-REMEMBERED_PAUSES:])
+        case Returned() if state.pauses:
+            back = replace(state.pauses[-1], back_on=fact.on)
+            after = replace(state, pauses=(*state.pauses[:-1], back))
         case CalendarEnded():
             after = replace(state, stage="ended", ended_on=fact.on)
         case Resumed():
@@ -154,9 +223,15 @@ def _evolve_week(state: Calendar, fact: WeeklyScheduleAgreed | WeeklyScheduleCha
 
 
 def _with(weeks: tuple[Week, ...], new: Week) -> tuple[Week, ...]:
-    """The weeks with one more: a step replaces what was to follow, another week ends where a step begins."""
+    """The weeks with one more: a step replaces what was to follow, another week ends where a step begins.
+
+    Another payer counts other minutes of the same week: whatever was to follow still does.
+    """
     earlier = (w for w in weeks if w.effective_from < new.effective_from)
     later = (w for w in weeks if w.effective_from > new.effective_from)
+    if new.reason == COVERAGE:
+        same = next((w for w in weeks if w.effective_from == new.effective_from), new)
+        return (*earlier, replace(new, reason=same.reason), *later)
     standing = () if new.reason in STEPS else dropwhile(lambda w: w.reason not in STEPS, later)
     return (*earlier, new, *standing)
 
@@ -179,7 +254,12 @@ def _outcome(
     before: Outcome, fact: SessionAttended | SessionMissed | AttendanceCorrected | Expected
 ) -> Outcome:
     if isinstance(fact, Expected):
-        return replace(before, scheduled_minutes=fact.scheduled_minutes, start_at=fact.start_at)
+        return replace(
+            before,
+            scheduled_minutes=fact.scheduled_minutes,
+            start_at=fact.start_at,
+            service_kind=fact.service_kind,
+        )
     if isinstance(fact, SessionMissed):
         return replace(before, kind=fact.kind)
     if isinstance(fact, SessionAttended) or fact.attended:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from contracts.rulebook import Holiday, HolidayRules
+from contracts.rule_tables import Holiday, HolidayRules
 
 WEEK = 7
 SATURDAY, SUNDAY = 6, 7

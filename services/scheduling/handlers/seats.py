@@ -1,5 +1,9 @@
 """Seats: hold them for a request, let them go again."""
 
+from collections.abc import Iterable
+from datetime import date
+from itertools import islice
+
 from contracts.decisions import Moment, Unwake, Wake, Woke
 from contracts.intake import (
     DetoxReferred,
@@ -12,9 +16,10 @@ from contracts.intake import (
 from contracts.progress import AftercarePlanned, PatientDischarged
 from services.chassis.unit import Unit
 from services.scheduling import store
-from services.scheduling.domain import agreement, calendar
+from services.scheduling.domain import agreement, calendar, legality
 from services.scheduling.domain.calendar import Calendar
 from services.scheduling.domain.localtime import civil_date
+from services.scheduling.domain.week import Choice, Offer
 from services.scheduling.store import CALENDARS
 
 OPTIONS = 8
@@ -52,19 +57,48 @@ async def place_again(unit: Unit, key: str, _woke: Woke, moment: Moment) -> None
 async def _place(unit: Unit, state: Calendar, moment: Moment) -> None:
     request = state.request
     assert request is not None
-    credited = moment.rules.attendance.breaks_creditable
-    offers = await store.offers_of(unit.db, state.network_id, state.site_id, state.id, credited)
+    offers = await proposable(unit, state, request.earliest_start, moment)
     choices, cause = agreement.candidates(request, offers, state, moment)
-    for choice in choices[:OPTIONS]:
+    legal = first_legal(state, choices, request.earliest_start, moment)
+    if choices and not legal:
+        cause = "no_legal_week"
+    for choice in legal:
         if await store.take_seats(unit.db, state.id, [o.slot() for o in choice], moment.at):
             unit.record(CALENDARS, state.id, agreement.held(state, request, choice, moment))
             return
-    if choices and request.tries < TRIES:
+    if legal and request.tries < TRIES:
         unit.record(
             CALENDARS, state.id, [calendar.PlaceContended(request.request_id), Wake(moment.at, "place")]
         )
         return
     unit.record(CALENDARS, state.id, [agreement.unavailable(state, request, cause or "contended", moment)])
+
+
+async def offers_for(unit: Unit, state: Calendar, day: date, moment: Moment) -> list[Offer]:
+    """What a site offers a person, counted by the rules of whoever pays on a day."""
+    credited = state.rules_on(day, moment.rules).attendance.breaks_creditable
+    return await store.offers_of(unit.db, state.network_id, state.site_id, state.id, credited)
+
+
+async def barred_from(unit: Unit, state: Calendar) -> set[tuple[str, int]]:
+    """Where somebody sits who is kept apart from this person; they stay there until this is decided."""
+    others = await store.kept_apart_from(unit.db, state.id)
+    if not others:
+        return set()
+    await unit.load_many(CALENDARS, others)
+    return await store.seats_of(unit.db, others)
+
+
+async def proposable(unit: Unit, state: Calendar, day: date, moment: Moment) -> list[Offer]:
+    """What the machine may propose to a person from a day on."""
+    barred = await barred_from(unit, state)
+    return legality.open_to(state, await offers_for(unit, state, day, moment), barred)
+
+
+def first_legal(state: Calendar, choices: Iterable[Choice], day: date, moment: Moment) -> list[Choice]:
+    """The best few weeks that break no rule of level or payer."""
+    legal = (c for c in choices if not legality.broken(state, c, day, moment.rules))
+    return list(islice(legal, OPTIONS))
 
 
 async def let_go(unit: Unit, state: Calendar, cause: str, moment: Moment) -> None:

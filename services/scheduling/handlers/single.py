@@ -50,7 +50,9 @@ async def seat_one(
 async def _seating(unit: Unit, session: Session, state: Calendar, roster: Sequence[Booked]) -> Seating:
     group = await store.group_of(unit.db, session.network_id, session.group_id)
     clashes = await store.clashes(unit.db, state.id, session)
-    return Seating(group, bookings.taken(session, roster), clashes)
+    apart = set(await store.kept_apart_from(unit.db, state.id))
+    met = any(b.episode_id in apart for b in roster)
+    return Seating(group, bookings.taken(session, roster), clashes, met)
 
 
 async def withdraw(unit: Unit, session: Session, booked: Booked, moment: Moment) -> None:

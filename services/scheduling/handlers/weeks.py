@@ -8,57 +8,64 @@ from contracts.progress import StepDownApproved, StepUpApproved
 from contracts.vocabulary import Slot
 from services.chassis.unit import Unit
 from services.scheduling import store
-from services.scheduling.domain import agreement, attendance, calendar
-from services.scheduling.domain.agreement import AgreeSchedule
+from services.scheduling.domain import agreement, calendar, closing
+from services.scheduling.domain.agreement import Agreed, AgreeSchedule
 from services.scheduling.domain.calendar import Calendar
 from services.scheduling.domain.localtime import civil_date
 from services.scheduling.domain.week import Choice, minutes_of
-from services.scheduling.handlers.seats import OPTIONS
+from services.scheduling.handlers.seats import barred_from, first_legal, offers_for, proposable
 from services.scheduling.store import CALENDARS
 
 
 async def agree(unit: Unit, key: str, command: AgreeSchedule, moment: Moment) -> None:
     """Put an agreed week in force; raises Refused where a rule or a seat is missing."""
     state = await unit.load(CALENDARS, key)
-    if state is None or state.network_id != command.network_id or state.site_id not in command.sites:
+    mine = state is not None and state.network_id == command.network_id and state.site_id in command.sites
+    if state is None or not mine or state.stage == "known":
         raise Refused("not_found", "There is nothing with this id here.", status=404)
     site = await store.site_of(unit.db, state.network_id, state.site_id)
     if site is None:
         raise Refused("not_found", "The site of this episode is not open for scheduling.", status=404)
-    credited = moment.rules.attendance.breaks_creditable
-    offers = await store.offers_of(unit.db, state.network_id, state.site_id, key, credited)
-    by_key = {o.key: o for o in offers}
-    slots, first, minutes = agreement.check(state, command, site, by_key, moment)
-    if not await _sit(unit, state, slots, moment):
+    first, _ = agreement.first_day(state, command, moment)
+    offers = {o.key: o for o in await offers_for(unit, state, first, moment)}
+    barred = await barred_from(unit, state)
+    legal = agreement.check(state, command, site, offers, moment, barred)
+    if not await sit(unit, state, legal.slots, moment):
         raise Refused(
             "seat_taken",
             "Not every slot of this week has a free seat.",
             hint="Choose other slots from GET /v1/groups.",
         )
-    await _put_in_force(unit, state, slots, first, minutes, "patient_request", moment)
+    state = await _put_in_force(unit, state, legal, "patient_request", moment)
+    for day in state.terms.changes_after(first):
+        await count_anew(unit, state, day, moment)
 
 
-async def _sit(unit: Unit, state: Calendar, slots: Sequence[Slot], moment: Moment) -> bool:
+async def sit(unit: Unit, state: Calendar, slots: Sequence[Slot], moment: Moment) -> bool:
     """Take the seats that the person does not have yet: all of them or none."""
     return await store.take_seats(unit.db, state.id, calendar.slots_without(slots, state.seats), moment.at)
 
 
-async def _put_in_force(
-    unit: Unit,
-    state: Calendar,
-    slots: tuple[Slot, ...],
-    first: date,
-    minutes: int,
-    reason: str,
-    moment: Moment,
-) -> None:
+async def count_anew(unit: Unit, state: Calendar, since: date, moment: Moment) -> None:
+    """Hold the weeks in force from a day on against the rules of whoever pays then."""
+    if state.stage != "scheduled":
+        return
+    for day in (since, *(w.effective_from for w in state.weeks if w.effective_from > since)):
+        offers = {o.key: o for o in await offers_for(unit, state, day, moment)}
+        state = unit.record(CALENDARS, state.id, agreement.recounted(state, offers, day, moment))
+
+
+async def _put_in_force(unit: Unit, state: Calendar, legal: Agreed, reason: str, moment: Moment) -> Calendar:
+    slots, first = legal.slots, legal.first
     kept = (*state.seats, *calendar.slots_without(slots, state.seats))
-    facts = agreement.agree(state, slots, first, minutes, reason, moment)
+    facts = agreement.agree(state, slots, first, legal.minutes, reason, moment, legal.override_reason)
     state = unit.record(CALENDARS, state.id, [calendar.SeatsKept(kept), *facts])
-    for week in (w for w in state.weeks if w.effective_from >= first):
-        begins = agreement.in_force_from(state, week.effective_from, moment)
-        await store.book(unit.db, state, week.slots, begins, moment.at)
+    if state.pause is None:
+        for week in (w for w in state.weeks if w.effective_from >= first):
+            begins = agreement.in_force_from(state, week.effective_from, moment)
+            await store.book(unit.db, state, week.slots, begins, moment.at)
     await _leave_unused(unit, state, reason, moment)
+    return state
 
 
 async def _leave_unused(unit: Unit, state: Calendar, cause: str, moment: Moment) -> None:
@@ -90,28 +97,28 @@ async def step(unit: Unit, key: str, event: StepDownApproved | StepUpApproved, m
     if state.stage == "ended" and (down or event.kind != "readmit"):
         return
     first = max(event.effective_on, civil_date(moment.at, state.tz))
-    credited = moment.rules.attendance.breaks_creditable
-    offers = await store.offers_of(unit.db, state.network_id, state.site_id, key, credited)
+    offers = await proposable(unit, state, first, moment)
     choices, cause = agreement.rearranged(state, event, offers, first, moment)
-    if state.level_on(first) != event.to_level:
-        state = unit.record(CALENDARS, key, [calendar.LevelSet(first, event.to_level)])
+    prescribed = calendar.LevelSet(first, event.to_level, event.to_weekly_minutes)
+    state = unit.record(CALENDARS, key, [prescribed])
     if cause == "nothing_to_change":
         return
-    chosen = await _first_free(unit, state, choices, moment)
+    legal = first_legal(state, choices, first, moment)
+    chosen = await _first_free(unit, state, legal, moment)
     if chosen is None:
-        wanted = event.to_weekly_minutes
-        unit.record(CALENDARS, key, [agreement.infeasible(state, wanted, cause or "no_free_seat", moment)])
+        wanted, why = event.to_weekly_minutes, cause or ("no_free_seat" if legal else "no_legal_week")
+        unit.record(CALENDARS, key, [agreement.infeasible(state, wanted, why, moment)])
         return
     slots = tuple(o.slot() for o in sorted(chosen, key=lambda o: o.dow))
     reason = "step_down" if down else "step_up"
-    await _put_in_force(unit, state, slots, first, minutes_of(chosen), reason, moment)
+    await _put_in_force(unit, state, Agreed(slots, first, minutes_of(chosen)), reason, moment)
 
 
 async def _first_free(
     unit: Unit, state: Calendar, choices: Sequence[Choice], moment: Moment
 ) -> Choice | None:
-    for choice in choices[:OPTIONS]:
-        if await _sit(unit, state, [o.slot() for o in choice], moment):
+    for choice in choices:
+        if await sit(unit, state, [o.slot() for o in choice], moment):
             return choice
     return None
 
@@ -124,7 +131,7 @@ async def close_day(unit: Unit, key: str, woke: Woke, moment: Moment) -> None:
         return
     if await _waits(unit, state, day, day, woke, moment):
         return
-    unit.record(CALENDARS, key, attendance.close_day(state, day, moment))
+    unit.record(CALENDARS, key, closing.close_day(state, day, moment))
 
 
 async def close_week(unit: Unit, key: str, woke: Woke, moment: Moment) -> None:
@@ -135,11 +142,11 @@ async def close_week(unit: Unit, key: str, woke: Woke, moment: Moment) -> None:
         return
     if await _waits(unit, state, monday, monday + timedelta(days=6), woke, moment):
         return
-    unit.record(CALENDARS, key, attendance.close_week(state, monday, moment))
+    unit.record(CALENDARS, key, closing.close_week(state, monday, moment))
 
 
 async def _waits(unit: Unit, state: Calendar, first: date, last: date, woke: Woke, moment: Moment) -> bool:
     if not await store.sessions_unfinished(unit.db, state.id, first, last):
         return False
-    unit.record(CALENDARS, state.id, [Wake(moment.at + attendance.RECHECK, woke.what)])
+    unit.record(CALENDARS, state.id, [Wake(moment.at + closing.RECHECK, woke.what)])
     return True

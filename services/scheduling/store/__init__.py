@@ -20,6 +20,8 @@ from services.scheduling.store.meetings import (
     sessions_unfinished,
     unbook,
 )
+from services.scheduling.store.outlook import calendar_of, sessions_ahead
+from services.scheduling.store.people import keep_apart, kept_apart_from, lift_apart, seats_of
 from services.scheduling.store.places import (
     clinicians_at,
     find_clinicians,
@@ -43,6 +45,7 @@ __all__ = [
     "SITES",
     "book",
     "book_one",
+    "calendar_of",
     "clashes",
     "clinicians_at",
     "end_bookings",
@@ -59,9 +62,14 @@ __all__ = [
     "free_seats",
     "group_of",
     "groups_at",
+    "keep_apart",
+    "kept_apart_from",
+    "lift_apart",
     "make_seats",
     "offers_of",
     "roster_of",
+    "seats_of",
+    "sessions_ahead",
     "sessions_at",
     "sessions_unfinished",
     "site_of",

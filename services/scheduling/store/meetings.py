@@ -85,7 +85,10 @@ ORDER BY s.state->>'start_at', s.id
 _FIND_SESSION = "SELECT state FROM sessions WHERE id = $3 AND network_id = $1 AND site_id = ANY($2)"
 
 
-_FIND_CALENDAR = "SELECT id, state FROM calendars WHERE id = $3 AND network_id = $1 AND site_id = ANY($2)"
+_FIND_CALENDAR = """
+SELECT state FROM calendars
+WHERE id = $3 AND network_id = $1 AND site_id = ANY($2) AND stage <> 'known'
+"""
 
 
 async def book(

@@ -4,12 +4,17 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
+import nats
 
+from contracts import catalogue
+from contracts.event import Envelope
+from contracts.subjects import subject_of
+from deploy.local.contract_examples import example_of
 from deploy.local.processes import Stack
 from deploy.local.secrets import SERVICES
 from deploy.local.story import connect
@@ -41,6 +46,7 @@ ASSESSED = {
     "availability": [{"dow": dow, "block": block} for dow in range(1, 6) for block in ("morning", "evening")],
 }
 _PHONES = itertools.count(1000)
+_TOLD = itertools.count(1)
 
 
 def edition_4(level: str = "2.1") -> dict[str, Any]:
@@ -77,6 +83,17 @@ def screening(
         "needs_24h_supervision": False,
         "withdrawal_risk": "none",
     } | more
+
+
+def present(episode: str, late: int = 0, left_early: int = 0) -> dict[str, Any]:
+    """A line of a roll call about somebody who is there."""
+    minutes = {"late_minutes": late, "left_early_minutes": left_early}
+    return {"episode_id": episode.rpartition("/")[2], "status": "present", **minutes}
+
+
+def _week(slots: Sequence[dict[str, Any]], more: dict[str, Any]) -> dict[str, Any]:
+    body = {"agreed_by_patient": True, "agreed_by_clinician": True} | more
+    return body | ({"slots": list(slots)} if slots else {})
 
 
 @dataclass
@@ -152,11 +169,15 @@ class Clinic:
         return answer
 
     async def get(
-        self, path: str, role: str = "admissions", sites: Sequence[str] | None = None
+        self,
+        path: str,
+        role: str = "admissions",
+        sites: Sequence[str] | None = None,
+        service: str = "intake",
     ) -> dict[str, Any]:
         token = self.stack.token(role, self.network, self.sites if sites is None else sites)
         got = await self.http.get(
-            f"{self.stack.url('intake')}{path}", headers={"authorization": f"Bearer {token}"}
+            f"{self.stack.url(service)}{path}", headers={"authorization": f"Bearer {token}"}
         )
         assert got.status_code == 200, got.text
         found: dict[str, Any] = got.json()
@@ -182,6 +203,71 @@ class Clinic:
     async def signs(self, path: str, *consents: dict[str, Any]) -> None:
         for consent in consents or PACK:
             await self.does(f"{path}/consents", consent)
+
+    async def admits(
+        self,
+        site: str,
+        *,
+        coverage: dict[str, Any],
+        authorization: dict[str, Any],
+        wish: dict[str, Any],
+        program_id: str = "adult_sud_day",
+        assessment: dict[str, Any] = ASSESSED,
+        **person: Any,
+    ) -> str:
+        """Somebody comes all the way in on one morning; the path to their episode."""
+        path = await self.refers(site=site, **person)
+        await self.signs(path)
+        await self.does(f"{path}/screening", screening())
+        await self.does(f"{path}/assessment", assessment)
+        await self.does(f"{path}/coverage", coverage)
+        await self.does(f"{path}/authorization", authorization)
+        await self.does(f"{path}/seat-request", wish)
+        admission = {"program_id": program_id, "primary_clinician_id": "clinician"}
+        await self.does(f"{path}/admission", admission | {"program_kind": wish["program_kind"]})
+        return path.replace("referrals", "episodes")
+
+    async def agrees(self, episode: str, *slots: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """Patient and clinician agree on a week."""
+        return await self.does(
+            f"{episode}/schedule", _week(slots, more), service="scheduling", role="clinician"
+        )
+
+    async def may_not_agree(self, episode: str, *slots: dict[str, Any], **more: Any) -> Answer:
+        """A week that patient and clinician would like, and that is refused."""
+        return await self.refuses(
+            f"{episode}/schedule", _week(slots, more), service="scheduling", role="clinician"
+        )
+
+    async def meets(self, on: str, *marks: dict[str, Any], group: str | None = None) -> None:
+        """A session is held: the roll is called after five minutes, and time passes to its end."""
+        found = await self.get(f"/v1/sessions?on={on}", role="clinician", service="scheduling")
+        (session,) = [s for s in found["items"] if group in (None, s["group_id"])]
+        begins, ends = (datetime.fromisoformat(session[at]) for at in ("start_at", "end_at"))
+        await self.keeper.advance(begins + timedelta(minutes=5))
+        await self.keeper.quiet()
+        if marks:
+            call = f"/v1/sessions/{session['session_id']}/roll-call"
+            await self.does(call, {"entries": list(marks)}, service="scheduling", role="clinician")
+        await self.keeper.advance(ends)
+        await self.keeper.quiet()
+
+    async def hears(self, name: str, episode: str, **changes: Any) -> None:
+        """An event of another service reaches everybody, as if that service had said it."""
+        about = {
+            "network_id": self.network,
+            "site_id": self.sites[0],
+            "episode_id": episode.rpartition("/")[2],
+        }
+        kind = catalogue.all_events()[name]
+        event = kind.model_validate_json(json.dumps(example_of(kind) | about | changes))
+        standing = await self.get("/v1/clock", role="operator", service="scheduling")
+        now, number = datetime.fromisoformat(standing["now"]), next(_TOLD)
+        envelope = Envelope(f"story-{number}", event, now, now, number, event.aggregate_id, "story")
+        client = await nats.connect(**self.stack.nats_kwargs("operator"))
+        await client.jetstream().publish(subject_of(event), envelope.body(), headers=envelope.headers())
+        await client.close()
+        await self.keeper.quiet()
 
     async def stage(self, path: str) -> str:
         return str((await self.get(path))["stage"])

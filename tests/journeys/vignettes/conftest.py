@@ -1,6 +1,7 @@
 """One running network for the stories; each story has a network id of its own."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -16,9 +17,8 @@ RULES = Path(__file__).with_name("rules.toml")
 """What the sites of the stories do differently."""
 
 
-@pytest_asyncio.fixture(scope="module")
-async def story() -> AsyncIterator[OPEN]:
-    """Opens the network of a story; the stories of a module follow one another in time."""
+@asynccontextmanager
+async def _opening() -> AsyncIterator[OPEN]:
     stack = Stack.temporary(
         clock="manual",
         env={"HANDRAIL_CLOCK_START": "2025-12-01T00:00:00+00:00", "HANDRAIL_RULEBOOK": str(RULES)},
@@ -36,3 +36,17 @@ async def story() -> AsyncIterator[OPEN]:
                 return clinic
 
             yield opened
+
+
+@pytest_asyncio.fixture(scope="module")
+async def story() -> AsyncIterator[OPEN]:
+    """Opens the network of a story; the stories of a module follow one another in time."""
+    async with _opening() as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture
+async def own_story() -> AsyncIterator[OPEN]:
+    """Opens the network of a story with a time of its own."""
+    async with _opening() as opened:
+        yield opened

@@ -1,0 +1,91 @@
+"""The tables of the rulebook about groups, who leads them, closed days, codes and risk dates."""
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from contracts.vocabulary import GroupKind, ProgramKind, ServiceKind
+
+_COMMON_YEAR = 2027
+"""A year without a 29 February, which is no yearly day."""
+
+
+class Table(BaseModel):
+    """Numbers that belong together, with who says so."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CodeRules(Table):
+    """What a procedure code may be billed for, and what it asks of a week."""
+
+    levels: tuple[str, ...]
+    programs: tuple[ProgramKind, ...]
+    services: tuple[ServiceKind, ...]
+    modifiers: tuple[str, ...] = ()
+    min_minutes: int = 0
+    max_minutes: int = 10_080
+    day_rule: bool = False
+    """It stands for a whole day, and only for one that meets the day rule."""
+    min_days: int = Field(default=1, ge=1, le=7)
+    """Fewest days a week of somebody to whom the payer authorized it."""
+    cite: str = Field(min_length=1)
+
+
+class RiskDateRules(Table):
+    """When sessions around a risk date are proposed."""
+
+    notice_days: int = Field(ge=0)
+    within_days: int = Field(ge=0)
+    """How far from the date a session may be."""
+    settle_days: int = Field(ge=0)
+    """So long before the date the proposal is made even where no session is planned yet."""
+    cite: str
+
+
+class GroupRules(Table):
+    max_capacity: int = Field(gt=0)
+    """The most seats of a group; `max_capacity_of` says it for one kind of group."""
+    max_capacity_of: dict[GroupKind, Annotated[int, Field(gt=0)]] = {}
+    cite: str
+
+    def cap(self, kind: GroupKind) -> int:
+        return self.max_capacity_of.get(kind, self.max_capacity)
+
+
+class FacilitatorRules(Table):
+    credentials: dict[ServiceKind, tuple[str, ...]]
+    """Who may lead which kind of service."""
+    cite: str
+
+    @model_validator(mode="after")
+    def _every_service_is_led(self) -> "FacilitatorRules":
+        if not set(ServiceKind) <= self.credentials.keys():
+            raise ValueError("credentials names every kind of service")
+        return self
+
+
+class Holiday(Table):
+    """A yearly day: a date, or the n-th weekday of a month, the last one where n is -1."""
+
+    name: str = Field(pattern=r"^[a-z_]{1,64}$")
+    month: int = Field(ge=1, le=12)
+    day: int = Field(default=0, ge=0, le=31)
+    dow: int = Field(default=0, ge=0, le=7)
+    nth: int = Field(default=0, ge=-1, le=4)
+
+    @model_validator(mode="after")
+    def _is_a_day(self) -> "Holiday":
+        if (self.day > 0) == (self.dow > 0) or (self.dow > 0) != (self.nth != 0):
+            raise ValueError("a holiday has a day, or a dow and its nth")
+        if self.day:
+            date(_COMMON_YEAR, self.month, self.day)
+        return self
+
+
+class HolidayRules(Table):
+    days: tuple[Holiday, ...]
+    observed: dict[Literal["saturday", "sunday"], Literal[-1, 0, 1]]
+    """By how many days a date that falls on a weekend moves."""
+    cite: str

@@ -1,0 +1,90 @@
+"""What payers say, and holds: they change what counts and who is expected, never what was."""
+
+from datetime import date, datetime
+
+from contracts.decisions import Moment, Unwake, Wake, Woke
+from contracts.intake import AuthorizationRecorded, CoverageVerified
+from contracts.progress import EpisodeHeld, EpisodeResumed
+from services.chassis.unit import Unit
+from services.scheduling import store
+from services.scheduling.domain import agreement, calendar, terms
+from services.scheduling.domain.calendar import Calendar
+from services.scheduling.domain.localtime import civil_date, midnight, midnight_after
+from services.scheduling.handlers.weeks import count_anew, sit
+from services.scheduling.store import CALENDARS
+
+NO_COVERAGE = "inactive"
+
+
+async def cover(unit: Unit, key: str, event: CoverageVerified, moment: Moment) -> None:
+    """Another payer's rules hold from a day on; the weeks from then on are counted again by them."""
+    if event.status == NO_COVERAGE:
+        return
+    state = await _known(unit, key, event)
+    today = civil_date(moment.at, state.tz)
+    coverage = terms.coverage_of(event, state.tz, today if state.begun_on is not None else None)
+    before = state.rules_on(coverage.since, moment.rules)
+    state = unit.record(CALENDARS, key, [terms.Covered(coverage)])
+    if state.rules_on(coverage.since, moment.rules) is not before:
+        await count_anew(unit, state, coverage.since, moment)
+
+
+async def authorize(unit: Unit, key: str, event: AuthorizationRecorded, _moment: Moment) -> None:
+    """Remember what a payer authorized."""
+    await _known(unit, key, event)
+    unit.record(CALENDARS, key, [terms.Authorized(terms.authorization_of(event))])
+
+
+async def _known(unit: Unit, key: str, event: CoverageVerified | AuthorizationRecorded) -> Calendar:
+    state: Calendar | None = await unit.load(CALENDARS, key)
+    if state is not None:
+        return state
+    site = await store.site_of(unit.db, event.network_id, event.site_id)
+    known: Calendar = unit.record(CALENDARS, key, [terms.known(event, site.tz if site else "UTC")])
+    return known
+
+
+async def hold(unit: Unit, key: str, event: EpisodeHeld, moment: Moment) -> None:
+    """Nobody expects a person on hold; their seats wait until the expected return."""
+    state = await unit.load(CALENDARS, key)
+    if state is None or not state.running:
+        return
+    facts: list[object] = [] if state.pause else [calendar.Paused(event.held_from, event.expected_return_on)]
+    overdue = max(moment.at, midnight_after(event.expected_return_on, state.tz))
+    unit.record(CALENDARS, key, [*facts, Wake(overdue, "return")])
+    await store.end_bookings(unit.db, key, _expected_until(event.held_from, state, moment))
+
+
+def _expected_until(day: date, state: Calendar, moment: Moment) -> datetime:
+    return max(midnight(day, state.tz), moment.at)
+
+
+async def overdue(unit: Unit, key: str, _woke: Woke, moment: Moment) -> None:
+    """The expected return has passed: the seats are free for others."""
+    state = await unit.load(CALENDARS, key)
+    if state is None or state.pause is None or not state.seats:
+        return
+    seats = await store.free_seats(unit.db, key, state.seats)
+    said = [agreement.released(state, seats, "hold_overdue", moment)] if seats else []
+    unit.record(CALENDARS, key, [*said, calendar.SeatsKept(())])
+
+
+async def resume(unit: Unit, key: str, event: EpisodeResumed, moment: Moment) -> None:
+    """A person is back: they are expected again, or a person must decide where their seats are gone."""
+    state = await unit.load(CALENDARS, key)
+    if state is None or state.pause is None:
+        return
+    unit.record(CALENDARS, key, [calendar.Returned(event.resumed_on), Unwake("return")])
+    first = max(event.resumed_on, civil_date(moment.at, state.tz))
+    for day in (first, *(w.effective_from for w in state.weeks if w.effective_from > first)):
+        week = state.week_on(day)
+        if week is None:
+            continue
+        if not await sit(unit, state, week.slots, moment):
+            wanted = week.planned_weekly_minutes
+            unit.record(CALENDARS, key, [agreement.infeasible(state, wanted, "no_free_seat", moment)])
+            return
+        kept = (*state.seats, *calendar.slots_without(week.slots, state.seats))
+        state = unit.record(CALENDARS, key, [calendar.SeatsKept(kept)])
+        from_at = _expected_until(day, state, moment)
+        await store.book(unit.db, state, week.slots, from_at, moment.at)
