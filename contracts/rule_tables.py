@@ -44,6 +44,17 @@ class RiskDateRules(Table):
     cite: str
 
 
+class MoveRules(Table):
+    """When somebody may be asked to take other seats so that somebody else can have theirs."""
+
+    answer_hours: int = Field(gt=0)
+    rest_days: int = Field(ge=0)
+    """How long nobody is asked again."""
+    first_days: int = Field(ge=0)
+    """How long whoever is new is left alone."""
+    cite: str
+
+
 class GroupRules(Table):
     max_capacity: int = Field(gt=0)
     """The most seats of a group; `max_capacity_of` says it for one kind of group."""

@@ -11,7 +11,14 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from contracts import instruments
-from contracts.rule_tables import CodeRules, FacilitatorRules, GroupRules, HolidayRules, RiskDateRules
+from contracts.rule_tables import (
+    CodeRules,
+    FacilitatorRules,
+    GroupRules,
+    HolidayRules,
+    MoveRules,
+    RiskDateRules,
+)
 from contracts.rule_tables import Table as _Table
 from contracts.vocabulary import AgeBand, GroupKind, LevelOfCare, ProgramKind, Risk, ServiceKind
 
@@ -229,6 +236,7 @@ class Rulebook(_Table):
     holidays: HolidayRules
     codes: dict[str, CodeRules]
     risk_dates: RiskDateRules
+    moves: MoveRules
     progress: ProgressRules
     instruments: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What is done differently from the instruments' own definitions, by instrument."""

@@ -15,6 +15,7 @@ from contracts.progress import (
     AftercarePlanned,
     EpisodeHeld,
     EpisodeResumed,
+    ExtensionApproved,
     PatientDischarged,
     StepDownApproved,
     StepUpApproved,
@@ -30,6 +31,7 @@ from services.scheduling.domain import (
     groups,
     links,
     pairs,
+    plans,
     riskdates,
     roll_call,
     sessions,
@@ -48,13 +50,14 @@ from services.scheduling.handlers import (
     terms,
     weeks,
 )
-from services.scheduling.store import CALENDARS, CLINICIANS, GROUPS, LINKS, SESSIONS, SITES
+from services.scheduling.handlers import plans as planning
+from services.scheduling.store import CALENDARS, CLINICIANS, GROUPS, LINKS, PLANS, SESSIONS, SITES
 
 service = Service(
     name="scheduling",
     purpose="Keeps the calendar true: seats, agreed weeks, sessions and who was there.",
     package="services.scheduling",
-    aggregates=(SITES, CLINICIANS, GROUPS, SESSIONS, CALENDARS, LINKS),
+    aggregates=(SITES, CLINICIANS, GROUPS, SESSIONS, CALENDARS, LINKS, PLANS),
     takes={
         sites.OpenSite: on(SITES, sites.open_site, creates=True),
         sites.OpenRoom: on(SITES, sites.open_room),
@@ -81,6 +84,8 @@ service = Service(
         arrivals.CheckIn: gather(lobby.check_in),
         arrivals.CheckOut: gather(lobby.check_out),
         sessions.CancelSession: gather(meetings.call_off),
+        plans.ProposePlan: gather(planning.propose),
+        plans.AnswerMove: gather(planning.answer),
         links.MakeLink: gather(feeds.make_link),
         links.RevokeLink: gather(feeds.revoke_link),
     },
@@ -95,6 +100,7 @@ service = Service(
         PatientAdmitted: gather(seats.admit),
         StepDownApproved: gather(weeks.step),
         StepUpApproved: gather(weeks.step),
+        ExtensionApproved: gather(terms.extend),
         EpisodeHeld: gather(terms.hold),
         EpisodeResumed: gather(terms.resume),
         AftercarePlanned: gather(seats.aftercare),
@@ -109,6 +115,8 @@ service = Service(
         "return": gather(terms.overdue),
         "swap": gather(weeks.swap),
         "forecast": gather(outlook.look),
+        "make_room": gather(planning.make_room),
+        "plan_expires": gather(planning.expire),
         "booster": gather(outlook.propose_booster),
         "day": gather(weeks.close_day),
         "week": gather(weeks.close_week),

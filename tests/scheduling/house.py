@@ -59,7 +59,7 @@ class House:
         deadline = time.monotonic() + 20
         while True:
             standing = self.standing()
-            assert standing["parked"] == 0
+            assert standing["parked"] == 0, self.rows("SELECT * FROM scheduling.parked")
             if standing["due"] == 0 and standing["unsent"] == 0:
                 return standing
             assert time.monotonic() < deadline, standing

@@ -30,6 +30,7 @@ KEYS = {
     "cpu_s",
     "online_p50_ms",
     "online_p99_ms",
+    "online_move_p99_ms",
     "levels",
     "bounds",
 }

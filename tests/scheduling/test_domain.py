@@ -31,7 +31,16 @@ from contracts.vocabulary import (
     ServiceKind,
     Slot,
 )
-from services.scheduling.domain import agreement, attendance, closing, folding, localtime, sessions, week
+from services.scheduling.domain import (
+    agreement,
+    attendance,
+    candidates,
+    closing,
+    folding,
+    localtime,
+    sessions,
+    week,
+)
 from services.scheduling.domain.calendar import Admitted, Calendar, CalendarEnded, Request, SeatsKept
 from services.scheduling.domain.sessions import Mark, Presence, Session
 from services.scheduling.domain.sites import Site
@@ -215,9 +224,11 @@ class TestChoosingAWeek:
         mixed = [offer(d, group_id="g-b") for d in (MON, WED, FRI)] + [offer(d) for d in (MON, TUE, WED)]
         assert {o.group_id for o in choices(mixed)[0]} == {"g-b"}
 
-    def test_morning_and_evening_are_not_mixed(self) -> None:
-        offers = [offer(MON), offer(WED), offer(FRI, "18:00", "21:00", group_id="g-2")]
-        assert choices(offers) == []
+    def test_morning_and_evening_are_mixed_only_where_nothing_else_is_left(self) -> None:
+        mixed = [offer(MON), offer(WED), offer(FRI, "18:00", "21:00", group_id="g-2")]
+        assert [o.dow for o in choices(mixed)[0]] == [MON, WED, FRI]
+        best = choices([*mixed, offer(THU)])[0]
+        assert ({o.block for o in best}, [o.dow for o in best]) == ({"morning"}, [MON, WED, THU])
 
     def test_a_person_is_placed_only_when_they_can_come(self) -> None:
         from contracts.intake import Availability
@@ -233,7 +244,8 @@ class TestChoosingAWeek:
         short = [offer(d, "09:00", "11:00") for d in range(1, 6)]
         other = [offer(d, levels=("1",)) for d in range(1, 6)]
         causes = [
-            agreement.candidates(request(), o, state, at("2026-01-12 10:00"))[1] for o in (full, short, other)
+            candidates.for_request(request(), o, state, at("2026-01-12 10:00"))[1]
+            for o in (full, short, other)
         ]
         assert causes == ["no_free_seat", "no_legal_week", "no_group"]
 
@@ -252,7 +264,7 @@ class TestChoosingAWeek:
 
 
 def choices(offers: Sequence[week.Offer]) -> list[week.Choice]:
-    return agreement.candidates(request(), offers, admitted(), at("2026-01-12 10:00"))[0]
+    return candidates.for_request(request(), offers, admitted(), at("2026-01-12 10:00"))[0]
 
 
 class TestAgreement:
@@ -421,7 +433,7 @@ class TestSteps:
 def rearranged(
     state: Calendar, event: StepDownApproved | StepUpApproved, offers: Sequence[week.Offer]
 ) -> tuple[list[week.Choice], str]:
-    return agreement.rearranged(state, event, offers, event.effective_on, at("2026-02-11 15:00"))
+    return candidates.for_step(state, event, offers, event.effective_on, at("2026-02-11 15:00"))
 
 
 def approved(kind: type, minutes: int, what: str, level: str) -> Any:

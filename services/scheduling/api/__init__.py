@@ -10,12 +10,13 @@ from services.scheduling.api import (
     groups,
     outlook,
     places,
+    plans,
     sessions,
     weeks,
 )
 
 routes = APIRouter(tags=["scheduling"], responses=PROBLEMS)
-for _part in (places, clinicians, groups, weeks, outlook, sessions, bookings, feeds):
+for _part in (places, clinicians, groups, weeks, outlook, plans, sessions, bookings, feeds):
     routes.include_router(_part.routes)
 
 __all__ = ["routes"]

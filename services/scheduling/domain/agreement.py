@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from contracts.decisions import Guard, Moment, Refused, Wake, require
-from contracts.progress import StepDownApproved, StepUpApproved
 from contracts.scheduling import (
     ScheduleInfeasible,
     SeatHeld,
@@ -53,37 +52,6 @@ class Agreed:
     override_reason: str | None = None
 
 
-def candidates(
-    request: Request, offers: Sequence[Offer], state: Calendar, moment: Moment
-) -> tuple[list[Choice], str]:
-    """The weeks that would answer a seat request, the best first, or why there is none."""
-    rules = state.rules_on(request.earliest_start, moment.rules)
-    band = weeks.band_of(rules, request.level, state.age_band)
-    serving = [o for o in offers if request.level.code in o.levels]
-    if not serving:
-        return [], "no_group"
-    coming = weeks.reachable(serving, request.availability)
-    if not coming:
-        return [], "not_available"
-
-    def best(among: Sequence[Offer]) -> list[Choice]:
-        return weeks.choose(
-            among,
-            wanted=request.weekly_minutes,
-            days=(request.days_per_week,),
-            fits=band.holds,
-            max_gap_days=rules.attendance.max_gap_days,
-        )
-
-    found = best(coming)
-    if found:
-        return found, ""
-    as_if_empty = [
-        Offer(o.group_id, o.dow, o.start_local, o.end_local, o.creditable_minutes, 1) for o in coming
-    ]
-    return [], "no_free_seat" if best(as_if_empty) else "no_legal_week"
-
-
 def hold_ends(start_on: date, tz: str, at: datetime) -> datetime:
     """A hold lasts until the asked start day is over, and never less than an offer would."""
     return max(at + HOLD_AT_LEAST, midnight_after(start_on, tz))
@@ -112,7 +80,9 @@ def held(state: Calendar, request: Request, choice: Choice, moment: Moment) -> S
     ]
 
 
-def unavailable(state: Calendar, request: Request, cause: str, moment: Moment) -> SeatUnavailable:
+def unavailable(
+    state: Calendar, request: Request, cause: str, moment: Moment, next_on: date | None = None
+) -> SeatUnavailable:
     """Say that a request cannot be met, and why."""
     return SeatUnavailable(
         network_id=state.network_id,
@@ -123,6 +93,7 @@ def unavailable(state: Calendar, request: Request, cause: str, moment: Moment) -
         actor=moment.actor,
         request_id=request.request_id,
         cause=cause,
+        next_available_on=next_on,
     )
 
 
@@ -306,44 +277,6 @@ def infeasible(state: Calendar, wanted: int, cause: str, moment: Moment) -> Sche
         wanted_weekly_minutes=wanted,
         cause=cause,
     )
-
-
-def rearranged(
-    state: Calendar,
-    event: StepDownApproved | StepUpApproved,
-    offers: Sequence[Offer],
-    first: date,
-    moment: Moment,
-) -> tuple[list[Choice], str]:
-    """The weeks that carry out an approved step, the best first, or why there is none."""
-    target, level = event.to_weekly_minutes, event.to_level
-    rules = state.rules_on(first, moment.rules)
-    band, gap = weeks.band_of(rules, level, state.age_band), rules.attendance.max_gap_days
-    in_force = state.week_on(first)
-    sitting = {(s.group_id, s.dow) for s in in_force.slots} if in_force and state.stage != "ended" else set()
-    current: Choice = tuple(o for o in offers if o.key in sitting)
-    availability = state.request.availability if state.request else ()
-    serving = [o for o in offers if level.code in o.levels]
-    possible = weeks.reachable(serving, availability)
-    coming = [o for o in serving if o in current or o in possible]
-    if not coming:
-        return [], "no_group" if not serving else "not_available"
-    if not current or level.code != state.level_on(first - timedelta(days=1)).code:
-        found = weeks.choose(
-            coming,
-            wanted=target,
-            days=range(1, weeks.WEEK_DAYS + 1),
-            fits=lambda minutes: minutes >= target and band.holds(minutes),
-            max_gap_days=gap,
-            keep={o.key for o in current},
-        )
-        return found, "" if found else "no_legal_week"
-    now = weeks.minutes_of(current)
-    if target < now:
-        kept = weeks.fewer(current, target, band, gap)
-        return ([kept], "") if kept else ([], "no_legal_week")
-    found = weeks.more(current, coming, target, band, gap) if target > now else []
-    return found, "" if found else "no_free_seat" if target > now else "nothing_to_change"
 
 
 def recounted(state: Calendar, offers: Offers, day: date, moment: Moment) -> Sequence[object]:

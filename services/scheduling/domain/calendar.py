@@ -129,6 +129,9 @@ class Calendar:
     at_risk: tuple[str, int, int, int] | None = None
     """The week last said to be at risk, with its credited, booked and reachable minutes."""
     risk_dates: dict[str, RiskDate] = field(default_factory=dict)
+    planned_end_on: date | None = None
+    asked_to_move: datetime | None = None
+    """Until when they were last asked to take other seats."""
 
     @property
     def running(self) -> bool:
@@ -215,6 +218,14 @@ class Admitted:
     program_id: str = ""
     program_kind: ProgramKind = ProgramKind.SUD
     primary_clinician_id: str | None = None
+    planned_end_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Extended:
+    """The stay is planned to end on another day."""
+
+    planned_end_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +279,7 @@ class Expected:
 
 
 PRIVATE = (
+    Extended,
     SeatAsked,
     PlaceContended,
     SeatsKept,
@@ -328,6 +340,7 @@ def admitted(state: Calendar | None, event: PatientAdmitted) -> Admitted:
         program_id=event.program_id,
         program_kind=event.program_kind,
         primary_clinician_id=event.primary_clinician_id,
+        planned_end_on=event.planned_end_on,
     )
 
 

@@ -7,6 +7,7 @@ from itertools import dropwhile
 from contracts.scheduling import (
     AttendanceCorrected,
     BoosterProposed,
+    MoveProposed,
     RiskDateCleared,
     RiskDateSet,
     SeatHeld,
@@ -27,6 +28,7 @@ from services.scheduling.domain.calendar import (
     CalendarEnded,
     Closing,
     Expected,
+    Extended,
     Hold,
     LevelFrom,
     LevelSet,
@@ -170,6 +172,7 @@ def _evolve_admitted(state: Calendar | None, fact: Admitted) -> Calendar:
             program_kind=fact.program_kind,
             primary_clinician_id=fact.primary_clinician_id,
         ),
+        planned_end_on=fact.planned_end_on,
         request=fact.request,
         hold=None,
     )
@@ -194,6 +197,10 @@ def _evolve_seats(state: Calendar, fact: object) -> Calendar:
             after = replace(state, stage="asked")
         case PlaceContended() if state.request is not None:
             after = replace(state, request=replace(state.request, tries=state.request.tries + 1))
+        case Extended():
+            after = replace(state, planned_end_on=fact.planned_end_on)
+        case MoveProposed():
+            after = replace(state, asked_to_move=fact.expires_at)
         case SeatsKept():
             after = replace(state, seats=fact.slots)
         case Paused():

@@ -1,9 +1,9 @@
 """Which weeks are legal, and which days make the best week for one person. Pure."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import combinations, product
+from itertools import combinations
 
 from contracts.intake import Availability
 from contracts.rulebook import Band, Rulebook
@@ -40,6 +40,8 @@ class Offer:
     """Whom the group is for; nothing said means everybody."""
     closes_on: date | None = None
     """The first day on which it does not meet any more."""
+    takes_new: bool = True
+    """Whether somebody may join who does not sit there yet."""
 
     @property
     def open(self) -> bool:
@@ -133,94 +135,3 @@ def reachable(offers: Iterable[Offer], availability: Collection[Availability]) -
         return list(offers)
     times = {(a.dow, a.block) for a in availability}
     return [o for o in offers if (o.dow, o.block) in times]
-
-
-def choose(
-    offers: Iterable[Offer],
-    *,
-    wanted: int,
-    days: Iterable[int],
-    fits: Fits,
-    max_gap_days: int,
-    keep: Collection[tuple[str, int]] = (),
-) -> list[Choice]:
-    """Every legal week that the open offers can make, the best first.
-
-    Best is nearest to the wanted minutes, then no gap over the limit, then most of what is kept,
-    then one group, then evenly spread days, then the emptiest seats.
-    """
-    found = {choice for n in set(days) for choice in _weeks(list(offers), n) if fits(minutes_of(choice))}
-    kept = set(keep)
-
-    def badness(choice: Choice) -> tuple[object, ...]:
-        dows = [o.dow for o in choice]
-        gap = longest_gap(dows)
-        return (
-            abs(minutes_of(choice) - wanted),
-            gap > max_gap_days,
-            -len(kept & {o.key for o in choice}),
-            len({o.group_id for o in choice}),
-            gap,
-            sum(0 if o.mine else o.taken_permille for o in choice),
-            sum(g * g for g in _gaps(dows)),
-            dows,
-            [o.group_id for o in choice],
-        )
-
-    return sorted(found, key=badness)
-
-
-def _weeks(offers: Sequence[Offer], n: int) -> Iterator[Choice]:
-    """Weeks of `n` distinct days in one block: each group by itself, then the emptiest mixed."""
-    for block in sorted({o.block for o in offers}):
-        here = [o for o in offers if o.open and o.block == block]
-        for group_id in sorted({o.group_id for o in here}):
-            own = sorted((o for o in here if o.group_id == group_id), key=lambda o: o.dow)
-            yield from combinations(own, n)
-        by_day: dict[int, list[Offer]] = {}
-        for offer in sorted(here, key=lambda o: (not o.mine, o.taken_permille, o.group_id)):
-            by_day.setdefault(offer.dow, []).append(offer)
-        for dows in combinations(sorted(by_day), n):
-            yield from product(*(by_day[dow][:_MIXED_CHOICES] for dow in dows))
-
-
-def fewer(current: Choice, target: int, band: Band, max_gap_days: int) -> Choice | None:
-    """The days to keep when minutes are reduced: nearest to the target and still inside the band."""
-    now = minutes_of(current)
-    kept = [
-        subset
-        for n in range(1, len(current))
-        for subset in combinations(sorted(current, key=lambda o: o.key), n)
-        if minutes_of(subset) < now and band.holds(minutes_of(subset))
-    ]
-    return min(kept, key=lambda c: _nearness(c, target, max_gap_days), default=None)
-
-
-def more(
-    current: Choice, offers: Iterable[Offer], target: int, band: Band, max_gap_days: int
-) -> list[Choice]:
-    """Weeks that keep every day of now and add free ones, the nearest to the target first."""
-    now = minutes_of(current)
-    taken = {o.dow for o in current}
-    blocks = {o.block for o in current}
-    free = [o for o in offers if o.open and o.dow not in taken and o.block in blocks]
-    added = [
-        (*current, *extra)
-        for n in range(1, WEEK_DAYS + 1 - len(taken))
-        for extra in _weeks(free, n)
-        if minutes_of(extra) and band.holds(now + minutes_of(extra))
-    ]
-    return sorted(added, key=lambda c: _nearness(c, target, max_gap_days))
-
-
-def _nearness(choice: Choice, target: int, max_gap_days: int) -> tuple[object, ...]:
-    dows = [o.dow for o in choice]
-    gap = longest_gap(dows)
-    return (
-        abs(minutes_of(choice) - target),
-        gap > max_gap_days,
-        gap,
-        sum(0 if o.mine else o.taken_permille for o in choice),
-        sum(g * g for g in _gaps(dows)),
-        [o.key for o in choice],
-    )

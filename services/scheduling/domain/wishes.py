@@ -20,6 +20,8 @@ SPREAD = 0.25
 """Points for each square day between two days: Monday, Wednesday, Friday before three days in a row."""
 EMPTIER = 2.0
 """Points between an empty group and a full one, so that groups fill evenly."""
+EARLIER = 0.001
+"""Points for each day that a day is later: of two weeks that are equally good, always the same one."""
 _USES = {ServiceKind.INDIVIDUAL: Use.INDIVIDUAL, ServiceKind.FAMILY: Use.FAMILY}
 _WHO = "somebody"
 
@@ -90,7 +92,9 @@ def weeks_for(offers: Sequence[Offer], wish: Wish) -> list[Choice]:
     The further ones avoid what was scarcest in those before, for somebody may just be taking it.
     """
     known = {id_of(o.key): o for o in offers}
-    prices = {id: EMPTIER * o.taken_permille / 1000 for id, o in known.items() if not o.mine}
+    prices = {
+        id: EARLIER * o.dow + EMPTIER * o.taken_permille / 1000 * (not o.mine) for id, o in known.items()
+    }
     closed = {id for id, o in known.items() if not o.open}
     found: list[Choice] = []
     while len(found) < OPTIONS:

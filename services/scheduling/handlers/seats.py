@@ -16,15 +16,15 @@ from contracts.intake import (
 from contracts.progress import AftercarePlanned, PatientDischarged
 from services.chassis.unit import Unit
 from services.scheduling import store
-from services.scheduling.domain import agreement, calendar, legality
+from services.scheduling.domain import agreement, calendar, candidates, legality
 from services.scheduling.domain.calendar import Calendar
 from services.scheduling.domain.localtime import civil_date
 from services.scheduling.domain.week import Choice, Offer
+from services.scheduling.domain.wishes import OPTIONS
 from services.scheduling.store import CALENDARS
 
-OPTIONS = 8
-"""How many weeks are tried in one go before the seats are looked at afresh."""
 TRIES = 20
+"""How often seats that others are just taking are looked at afresh."""
 
 
 async def hold(unit: Unit, key: str, event: SeatRequested, moment: Moment) -> None:
@@ -58,7 +58,7 @@ async def _place(unit: Unit, state: Calendar, moment: Moment) -> None:
     request = state.request
     assert request is not None
     offers = await proposable(unit, state, request.earliest_start, moment)
-    choices, cause = agreement.candidates(request, offers, state, moment)
+    choices, cause = candidates.for_request(request, offers, state, moment)
     legal = first_legal(state, choices, request.earliest_start, moment)
     if choices and not legal:
         cause = "no_legal_week"
@@ -71,7 +71,15 @@ async def _place(unit: Unit, state: Calendar, moment: Moment) -> None:
             CALENDARS, state.id, [calendar.PlaceContended(request.request_id), Wake(moment.at, "place")]
         )
         return
-    unit.record(CALENDARS, state.id, [agreement.unavailable(state, request, cause or "contended", moment)])
+    facts: list[object] = []
+    opening = None
+    if cause == "no_free_seat":
+        others = await store.calendars_at(unit.db, state.network_id, state.site_id)
+        leaving = candidates.seats_in_use(others)
+        opening = candidates.first_opening(request, offers, state, leaving, moment)
+        facts.append(Wake(moment.at, "make_room"))
+    said = agreement.unavailable(state, request, cause or "contended", moment, opening)
+    unit.record(CALENDARS, state.id, [said, *facts])
 
 
 async def offers_for(unit: Unit, state: Calendar, day: date, moment: Moment) -> list[Offer]:

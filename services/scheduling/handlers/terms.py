@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from contracts.decisions import Moment, Unwake, Wake, Woke
 from contracts.intake import AuthorizationRecorded, CoverageVerified
-from contracts.progress import EpisodeHeld, EpisodeResumed
+from contracts.progress import EpisodeHeld, EpisodeResumed, ExtensionApproved
 from services.chassis.unit import Unit
 from services.scheduling import store
 from services.scheduling.domain import agreement, calendar, terms
@@ -42,6 +42,12 @@ async def _known(unit: Unit, key: str, event: CoverageVerified | AuthorizationRe
     site = await store.site_of(unit.db, event.network_id, event.site_id)
     known: Calendar = unit.record(CALENDARS, key, [terms.known(event, site.tz if site else "UTC")])
     return known
+
+
+async def extend(unit: Unit, key: str, event: ExtensionApproved, _moment: Moment) -> None:
+    """The seats are in use for longer."""
+    if await unit.load(CALENDARS, key) is not None:
+        unit.record(CALENDARS, key, [calendar.Extended(event.to_planned_end_on)])
 
 
 async def hold(unit: Unit, key: str, event: EpisodeHeld, moment: Moment) -> None:

@@ -8,7 +8,7 @@ from contracts.progress import StepDownApproved, StepUpApproved
 from contracts.vocabulary import Slot
 from services.chassis.unit import Unit
 from services.scheduling import store
-from services.scheduling.domain import agreement, calendar, closing
+from services.scheduling.domain import agreement, calendar, candidates, closing
 from services.scheduling.domain.agreement import Agreed, AgreeSchedule
 from services.scheduling.domain.calendar import Calendar
 from services.scheduling.domain.localtime import civil_date
@@ -98,7 +98,7 @@ async def step(unit: Unit, key: str, event: StepDownApproved | StepUpApproved, m
         return
     first = max(event.effective_on, civil_date(moment.at, state.tz))
     offers = await proposable(unit, state, first, moment)
-    choices, cause = agreement.rearranged(state, event, offers, first, moment)
+    choices, cause = candidates.for_step(state, event, offers, first, moment)
     prescribed = calendar.LevelSet(first, event.to_level, event.to_weekly_minutes)
     state = unit.record(CALENDARS, key, [prescribed])
     if cause == "nothing_to_change":

@@ -1,6 +1,6 @@
 """Every line of SQL of scheduling."""
 
-from services.scheduling.store.aggregates import CALENDARS, CLINICIANS, GROUPS, LINKS, SESSIONS, SITES
+from services.scheduling.store.aggregates import CALENDARS, CLINICIANS, GROUPS, LINKS, PLANS, SESSIONS, SITES
 from services.scheduling.store.feeds import (
     find_calendar_of_link,
     find_meetings_ahead,
@@ -34,21 +34,25 @@ from services.scheduling.store.places import (
     sites_of_clinician,
     steady_site_of,
 )
-from services.scheduling.store.seats import free_seats, offers_of, take_seats
+from services.scheduling.store.plans import calendars_at, exchange_seats, find_plan, find_plans, pairs_apart
+from services.scheduling.store.seats import free_seats, offers_at, offers_of, take_seats
 
 __all__ = [
     "CALENDARS",
     "CLINICIANS",
     "GROUPS",
     "LINKS",
+    "PLANS",
     "SESSIONS",
     "SITES",
     "book",
     "book_one",
     "calendar_of",
+    "calendars_at",
     "clashes",
     "clinicians_at",
     "end_bookings",
+    "exchange_seats",
     "find_calendar",
     "find_calendar_of_link",
     "find_clinicians",
@@ -56,6 +60,8 @@ __all__ = [
     "find_meetings_ahead",
     "find_meetings_in",
     "find_meetings_led_by",
+    "find_plan",
+    "find_plans",
     "find_session",
     "find_sessions",
     "free_locker",
@@ -66,7 +72,9 @@ __all__ = [
     "kept_apart_from",
     "lift_apart",
     "make_seats",
+    "offers_at",
     "offers_of",
+    "pairs_apart",
     "roster_of",
     "seats_of",
     "sessions_ahead",

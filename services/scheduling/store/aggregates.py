@@ -1,7 +1,7 @@
 """What is kept as one: its state, how facts fold into it, and its private facts."""
 
 from services.chassis.service import Aggregate
-from services.scheduling.domain import calendar, clinicians, folding, groups, links, sessions, sites
+from services.scheduling.domain import calendar, clinicians, folding, groups, links, plans, sessions, sites
 
 SITES = Aggregate("sites", sites.Site, sites.evolve_site)
 CLINICIANS = Aggregate(
@@ -19,3 +19,4 @@ SESSIONS = Aggregate(
 )
 CALENDARS = Aggregate("calendars", calendar.Calendar, folding.evolve, facts=calendar.PRIVATE)
 LINKS = Aggregate("calendar_links", links.Link, links.evolve, facts=(links.LinkMade, links.LinkRevoked))
+PLANS = Aggregate("plans", plans.Plan, plans.evolve, facts=plans.PRIVATE)

@@ -24,6 +24,13 @@ HAVING count(*) FILTER (WHERE s.episode_id = $3) > 0
 ORDER BY g.id, s.dow
 """
 
+_OFFERS_AT = """
+SELECT g.state, s.dow, count(*) AS capacity, count(*) FILTER (WHERE s.episode_id IS NULL) AS free, 0 AS mine
+FROM groups g JOIN seats s ON s.group_id = g.id
+WHERE g.network_id = $1 AND g.site_id = $2
+GROUP BY g.id, s.dow
+ORDER BY g.id, s.dow
+"""
 
 # The inner query runs once and passes over seats that somebody else is just taking:
 # nobody waits, nobody oversells.
@@ -52,6 +59,11 @@ async def offers_of(
     ]
 
 
+async def offers_at(db: Connection, network_id: str, site_id: str, breaks_creditable: bool) -> list[Offer]:
+    """Every weekday of every group of a site, nobody's in particular."""
+    return [_offer(row, breaks_creditable) for row in await db.fetch(_OFFERS_AT, network_id, site_id)]
+
+
 def _offer(row: Any, breaks_creditable: bool) -> Offer:
     group: Group = codec.load(Group, row["state"])
     start, end, capacity = group.start_local, group.end_local, row["capacity"]
@@ -71,6 +83,7 @@ def _offer(row: Any, breaks_creditable: bool) -> Offer:
         modality=group.modality,
         attributes=group.attributes,
         closes_on=group.closes_on,
+        takes_new=group.open_enrolment,
     )
 
 

@@ -1,0 +1,149 @@
+"""A plan for a site: laid before those whom it moves, carried out at once when all have agreed."""
+
+from datetime import date, timedelta
+
+from contracts.decisions import Moment, Refused, Woke
+from services.chassis.db import Connection
+from services.chassis.unit import Unit
+from services.scheduling import store
+from services.scheduling.domain import agreement, calendar, plans, siteweek
+from services.scheduling.domain.calendar import Calendar
+from services.scheduling.domain.localtime import civil_date
+from services.scheduling.domain.plans import AnswerMove, Plan, ProposePlan
+from services.scheduling.domain.sites import Site
+from services.scheduling.domain.siteweek import SiteWeek
+from services.scheduling.domain.week import minutes_of
+from services.scheduling.handlers.seats import offers_for
+from services.scheduling.store import CALENDARS, PLANS
+
+
+async def propose(unit: Unit, key: str, command: ProposePlan, moment: Moment) -> None:
+    """Ask everybody whom a plan moves; raises Refused where somebody's seats changed meanwhile."""
+    existing = await unit.load(PLANS, key)
+    if existing is not None:
+        raise Refused("plan_exists", "There is a plan with this id already.")
+    if not await _lay_out(unit, key, command, moment):
+        raise Refused(
+            "plan_outdated",
+            "Seats have changed while the plan was made.",
+            hint="Ask for a plan once more.",
+            read_version=command.read_version,
+        )
+
+
+async def _lay_out(unit: Unit, plan_id: str, command: ProposePlan, moment: Moment) -> bool:
+    """Ask those whom a plan moves, unless somebody's seats have changed since it was made."""
+    calendars = await unit.load_many(CALENDARS, command.shifts)
+    if not plans.still_fits(command.shifts, calendars):
+        return False
+    plan: Plan = unit.record(PLANS, plan_id, plans.propose(plan_id, command, moment))
+    for id, state in calendars.items():
+        unit.record(CALENDARS, id, [plans.asked_of(state, plan, moment)])
+    return True
+
+
+async def site_week(db: Connection, network_id: str, site: Site, first: date) -> SiteWeek:
+    """Everything that a plan for a site from a day on is made from."""
+    calendars = await store.calendars_at(db, network_id, site.id)
+    offers = {paid: await store.offers_at(db, network_id, site.id, paid) for paid in (True, False)}
+    return SiteWeek(
+        network_id=network_id,
+        site_id=site.id,
+        first=first,
+        read_version=sum(c.version for c in calendars),
+        offers=offers,
+        calendars=calendars,
+        apart=await store.pairs_apart(db, network_id, site.id),
+    )
+
+
+async def make_room(unit: Unit, key: str, _woke: Woke, moment: Moment) -> None:
+    """Look for one person whose other seats would make room for somebody who found none, and ask them."""
+    state = await unit.load(CALENDARS, key)
+    site = None if state is None else await store.site_of(unit.db, state.network_id, state.site_id)
+    if state is None or site is None or state.stage != "asked" or state.request is None:
+        return
+    first = civil_date(moment.at, state.tz) + timedelta(days=1)
+    week = await site_week(unit.db, state.network_id, site, first)
+    command = siteweek.room_for(week, state.id, moment.rules, moment.at)
+    if command is not None:
+        plan_id = moment.new_id("plan")
+        await unit.load(PLANS, plan_id)
+        await _lay_out(unit, plan_id, command, moment)
+
+
+async def answer(unit: Unit, key: str, command: AnswerMove, moment: Moment) -> None:
+    """Take one person's answer; the last yes puts the plan in force, the first no ends it."""
+    plan = await unit.load(PLANS, key)
+    if plan is None or plan.network_id != command.network_id or plan.site_id not in command.sites:
+        raise Refused("not_found", "There is nothing with this id here.", status=404)
+    facts = plans.agree(plan, command.episode_id, moment)
+    if not (command.agreed_by_patient and command.agreed_by_clinician):
+        await _drop(unit, plan, "declined", command.episode_id, moment)
+        return
+    plan = unit.record(PLANS, key, facts)
+    if plans.all_agreed(plan):
+        await _carry_out(unit, plan, moment)
+
+
+async def expire(unit: Unit, key: str, _woke: Woke, moment: Moment) -> None:
+    """Not everybody has answered in time."""
+    plan = await unit.load(PLANS, key)
+    if plan is not None and plan.stage == plans.PROPOSED:
+        await _drop(unit, plan, "expired", None, moment)
+
+
+async def _drop(unit: Unit, plan: Plan, cause: str, by: str | None, moment: Moment) -> None:
+    unit.record(PLANS, plan.id, plans.drop(plan, cause))
+    calendars = await unit.load_many(CALENDARS, plan.shifts)
+    for id, state in calendars.items():
+        said = cause if by is None or id == by else "withdrawn"
+        unit.record(CALENDARS, id, [plans.answered(state, plan, said, moment)])
+
+
+async def _carry_out(unit: Unit, plan: Plan, moment: Moment) -> None:
+    """Everybody changes seats in one transaction, or nobody does."""
+    calendars = await unit.load_many(CALENDARS, plan.shifts)
+    if not plans.still_fits(plan.shifts, calendars) or not await _exchange(unit, plan, moment):
+        await _drop(unit, plan, "outdated", None, moment)
+        return
+    for state in calendars.values():
+        await _move(unit, state, plan, moment)
+    unit.record(PLANS, plan.id, plans.publish(plan))
+
+
+async def _exchange(unit: Unit, plan: Plan, moment: Moment) -> bool:
+    done: bool = await store.exchange_seats(
+        unit.db,
+        {
+            id: (
+                calendar.slots_without(shift.from_slots, shift.to_slots),
+                calendar.slots_without(shift.to_slots, shift.from_slots),
+            )
+            for id, shift in plan.shifts.items()
+        },
+        moment.at,
+    )
+    return done
+
+
+async def _move(unit: Unit, state: Calendar, plan: Plan, moment: Moment) -> None:
+    """From tomorrow on the person sits elsewhere; what they leave is free for others at once."""
+    shift = plan.shifts[state.id]
+    first = civil_date(moment.at, state.tz) + timedelta(days=1)
+    wanted = plans.seats_of(shift.to_slots)
+    minutes = minutes_of(o for o in await offers_for(unit, state, first, moment) if o.key in wanted)
+    left = calendar.slots_without(shift.from_slots, shift.to_slots)
+    facts = agreement.agree(state, shift.to_slots, first, minutes, "move", moment)
+    state = unit.record(
+        CALENDARS,
+        state.id,
+        [
+            plans.answered(state, plan, "accepted", moment),
+            agreement.released(state, len(left), "moved", moment),
+            calendar.SeatsKept(shift.to_slots),
+            *facts,
+        ],
+    )
+    begins = agreement.in_force_from(state, first, moment)
+    await store.book(unit.db, state, shift.to_slots, begins, moment.at)
