@@ -91,6 +91,10 @@ async def _open(
 
 async def _pass_alerts(unit: Unit, ids: Sequence[str], key: str, moment: Moment) -> None:
     """An open alert goes with the person, to wherever their way is open now."""
+    way = await unit.load(REFERRALS, key)
+    if way.stage is domain.Stage.ADMITTED:
+        # What belongs to an episode is progress's: nobody could take it in hand there.
+        return
     for closed in (await unit.load_many(REFERRALS, ids)).values():
         referral = await unit.load(REFERRALS, key)
         unit.record(REFERRALS, key, domain.take_over(referral, closed.alerts, moment))
@@ -112,6 +116,8 @@ async def _link(
     facts = domain.link_referral(referral, key, match, command, moment)
     before = next((s.receipt_id for s in referral.sources if s.digest == command.digest), key)
     linked = unit.record(REFERRALS, referral.id, facts)
+    earlier = await store.find_earlier(unit.db, command.network_id, keys, command.person.birth_date)
+    await _pass_alerts(unit, [e["id"] for e in earlier if e["alerted"]], referral.id, moment.there(referral))
     return _answer(unit, key if facts else before, command, linked, linked=True)
 
 
