@@ -11,12 +11,13 @@ from services.scheduling.api import (
     outlook,
     places,
     plans,
+    proposals,
     sessions,
     weeks,
 )
 
 routes = APIRouter(tags=["scheduling"], responses=PROBLEMS)
-for _part in (places, clinicians, groups, weeks, outlook, plans, sessions, bookings, feeds):
+for _part in (places, clinicians, groups, weeks, proposals, outlook, plans, sessions, bookings, feeds):
     routes.include_router(_part.routes)
 
 __all__ = ["routes"]

@@ -1,12 +1,13 @@
 """Which weeks are proposed: for a seat request, for an approved step, and when there could be one. Pure."""
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from contracts.decisions import Moment
 from contracts.progress import StepDownApproved, StepUpApproved
 from contracts.rulebook import Rulebook
+from contracts.vocabulary import ServiceKind
 from services.scheduling.domain import terms
 from services.scheduling.domain import week as weeks
 from services.scheduling.domain.calendar import Calendar, Request
@@ -32,11 +33,35 @@ def for_request(
     return [], "no_free_seat" if weeks_for(as_if_empty, wish) else "no_legal_week"
 
 
-def in_the_way(request: Request, offers: Sequence[Offer], state: Calendar, rules: Rulebook) -> list[Barrier]:
-    """Every rule that alone keeps a seat request from a week, and where it does."""
-    serving = [o for o in offers if request.level.code in o.levels]
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """The best few weeks for a person; where there is none, what alone stands in the way of one."""
+
+    weeks: Sequence[Choice]
+    barriers: Sequence[Barrier]
+
+
+def for_person(
+    state: Calendar,
+    request: Request,
+    offers: Sequence[Offer],
+    book: Rulebook,
+    *,
+    individual: bool = False,
+    family: bool = False,
+) -> Proposals:
+    """What the machine would propose: groups of the level, appointments with their own clinician."""
+    own = state.terms.primary_clinician_id
+    serving = [
+        o
+        for o in offers
+        if request.level.code in o.levels and (o.service_kind is ServiceKind.GROUP or o.facilitator_id == own)
+    ]
     coming = weeks.reachable(serving, request.availability)
-    return barriers(coming, wish_of(request, state, rules), serving)
+    wish = replace(wish_of(request, state, book), individual=individual, family=family)
+    wish = replace(wish, keep=frozenset((s.group_id or "", s.dow) for s in state.seats))
+    found = weeks_for(coming, wish)
+    return Proposals(found, () if found else barriers(coming, wish, serving))
 
 
 def wish_of(request: Request, state: Calendar, book: Rulebook) -> Wish:

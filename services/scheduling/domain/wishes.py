@@ -43,6 +43,9 @@ class Wish:
     most_minutes: int = WEEK_DAYS * 24 * 60
     keep: frozenset[tuple[str, int]] = frozenset()
     """The seats that they have now."""
+    individual: bool = False
+    family: bool = False
+    """Whether a weekly individual or family appointment is part of it."""
 
 
 def item_of(offer: Offer) -> Item:
@@ -82,6 +85,8 @@ def person_of(wish: Wish, items: Iterable[Item], id: str = _WHO) -> Person:
         max_days=wish.max_days,
         max_gap_days=wish.max_gap_days,
         kinds=wish.kinds,
+        individual=wish.individual,
+        family=wish.family,
         kept=frozenset(id_of(key) for key in wish.keep),
     )
 
