@@ -108,7 +108,7 @@ async def live(
         scene = Scene(script.seed, api, sites, keeper.quiet)
         staff = Staff(scene)
         shares = {s.id: n for s, n in zip(sites, _split(script.patients, len(sites)), strict=True)}
-        await staff.open_network(max(shares.values()), script.days)
+        await staff.open_network(max(shares.values()), script.days, STARTS_ON)
         staff.expect_people(shares, script.days, STARTS_ON)
         lived = Lived()
         if script.referrals is not None:

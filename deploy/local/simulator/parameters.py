@@ -275,6 +275,12 @@ class After(Figures):
     recommendation_agreed: float
 
 
+class StaffFigures(Figures):
+    absence: float
+    absence_days: int
+    agrees_to_move: float
+
+
 class Week(Figures):
     days: dict[str, float]
     free: dict[str, float]
@@ -307,6 +313,7 @@ class Parameters(BaseModel):
     lapse: Lapse
     after: After
     week: Week
+    staff: StaffFigures
 
     def assumptions(self) -> list[str]:
         """Names of the tables in which a number was chosen rather than found."""

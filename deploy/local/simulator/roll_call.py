@@ -36,7 +36,11 @@ class RollCall:
         """The sessions of a day on which anybody is expected, in order of their roll calls."""
         reply = await self._scene.api.get("scheduling", "/v1/sessions", ROLE, on=day.isoformat())
         sessions = reply.body.get("items", []) if reply.done else []
-        meetings = [_meeting(self._scene.site(str(each["site_id"])), day, each) for each in sessions]
+        meetings = [
+            _meeting(self._scene.site(str(each["site_id"])), day, each)
+            for each in sessions
+            if not each["cancelled"]
+        ]
         expected = [meeting for meeting in meetings if meeting.episodes]
         return sorted(expected, key=lambda each: (each.roll_at, each.site.id, each.session_id))
 

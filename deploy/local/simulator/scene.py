@@ -108,6 +108,10 @@ class Scene:
         """The generator of one person for one purpose."""
         return generator(self.seed, member.person.site_id, member.person.number, purpose)
 
+    def chance(self, purpose: str) -> Random:
+        """The generator of what befalls a site rather than a person."""
+        return Random(f"{self.seed}/{purpose}")
+
 
 def next_workday(day: date) -> date:
     """The next weekday after a day."""

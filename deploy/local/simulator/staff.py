@@ -11,6 +11,7 @@ from deploy.local.simulator.parameters import parameters
 from deploy.local.simulator.people import draw_person, people_of
 from deploy.local.simulator.roll_call import RollCall
 from deploy.local.simulator.scene import Scene, Site
+from deploy.local.simulator.scheduler import HELD_IN, Scheduler, leader
 from deploy.local.trouble import Trouble
 
 SMALLEST_LEVEL_1 = 12
@@ -26,8 +27,9 @@ class Staff:
         self.front_desk = FrontDesk(scene)
         self.clinic = Clinic(scene)
         self.roll_call = RollCall(scene)
+        self.scheduler = Scheduler(scene)
 
-    async def open_network(self, requests_per_site: int, days: int) -> None:
+    async def open_network(self, requests_per_site: int, days: int, starts_on: date) -> None:
         """Open the sites and their groups, with few more seats than people expected at a time."""
         for site in self._scene.sites:
             await self._must(
@@ -41,6 +43,10 @@ class Staff:
                 },
                 f"{site.id}/open",
             )
+        await self._scene.settle()
+        for site in self._scene.sites:
+            await self.scheduler.open(site)
+            await self.scheduler.close_holidays(site, starts_on, starts_on + timedelta(days=days))
         await self._scene.settle()
         for site, seats in zip(
             self._scene.sites, seats_of(len(self._scene.sites), requests_per_site, days), strict=True
@@ -79,6 +85,7 @@ class Staff:
 
     async def office_hours(self, today: date) -> None:
         """One working day at the desks."""
+        await self.scheduler.work(today)
         await self.clinic.work(today)
         await self.front_desk.work(today)
 
@@ -94,7 +101,7 @@ def seats_of(sites: int, requests: int, days: int) -> list[int]:
 def groups_of(site: Site, seats: int) -> list[dict[str, object]]:
     """The weekly groups of one site: mornings and evenings, and shorter ones for those who step down."""
     iop: dict[str, object] = {"site_id": site.id, "levels": ["2.1"], "dow": [1, 2, 3, 4, 5]}
-    return [
+    groups: list[dict[str, object]] = [
         {
             **iop,
             "group_id": f"{site.id}-morning",
@@ -124,4 +131,9 @@ def groups_of(site: Site, seats: int) -> list[dict[str, object]]:
             }
             for block, start, end in (("morning", "10:00", "11:30"), ("evening", "17:00", "18:30"))
         ),
+    ]
+    return [
+        group | {"facilitator_id": leader(site, start), "room_id": HELD_IN[start]}
+        for group in groups
+        if (start := str(group["start_local"]))
     ]

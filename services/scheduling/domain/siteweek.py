@@ -10,9 +10,8 @@ from contracts.vocabulary import ServiceKind, Slot
 from services.scheduling.domain import legality, week, wishes
 from services.scheduling.domain.calendar import Calendar
 from services.scheduling.domain.planning.online import place
-from services.scheduling.domain.planning.problem import Item, Person, Problem, Week
+from services.scheduling.domain.planning.problem import Item, Person, Problem, Solved, Week
 from services.scheduling.domain.planning.seating import Seating
-from services.scheduling.domain.planning.weekly import Solved
 from services.scheduling.domain.plans import ProposePlan, Shift, Worth
 from services.scheduling.domain.week import Offer
 from services.scheduling.domain.wishes import Wish, id_of, item_of, person_of

@@ -5,16 +5,21 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
 
-from services.scheduling.domain.planning.problem import Problem
-from services.scheduling.domain.planning.weekly import Solved, solve
+from services.scheduling.domain.planning.problem import Problem, Solved
 
 
 async def best_week(problem: Problem) -> Solved:
     """The best week of a site; one at a time for each service process."""
-    return await asyncio.get_running_loop().run_in_executor(_worker(), solve, problem)
+    return await asyncio.get_running_loop().run_in_executor(_worker(), _solved, problem)
+
+
+def _solved(problem: Problem) -> Solved:
+    from services.scheduling.domain.planning.weekly import solve
+
+    return solve(problem)
 
 
 @cache
 def _worker() -> ProcessPoolExecutor:
-    """A process for each question: what the solver took of memory goes back when it is done."""
-    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1)
+    """One process, started with the first question; the service itself never loads the solver."""
+    return ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))

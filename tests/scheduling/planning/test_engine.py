@@ -69,6 +69,14 @@ def test_the_plan_of_a_site_is_the_best_at_every_level(seed: int) -> None:
     assert holds(problem, solved.plan)
 
 
+def test_nobody_and_nothing_to_take_are_plans_too() -> None:
+    problem = small(1, 3)
+
+    assert solve(replace(problem, people=())).plan == {}
+    nothing = solve(replace(problem, items={}))
+    assert (nothing.plan, nothing.levels.coverage, nothing.proven) == ({}, 0, True)
+
+
 @settings(deadline=None, max_examples=40)
 @given(SEEDS, st.booleans())
 def test_a_newcomer_is_placed_whenever_a_seat_or_one_move_allows(seed: int, apart: bool) -> None:

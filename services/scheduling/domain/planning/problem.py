@@ -149,6 +149,20 @@ class Levels:
     preference: int
 
 
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """A plan with what it is worth, and what nothing can exceed."""
+
+    plan: Plan
+    levels: Levels
+    bounds: Levels
+
+    @property
+    def proven(self) -> bool:
+        """Whether every level is at its bound."""
+        return self.levels == self.bounds
+
+
 def levels_of(problem: Problem, plan: Plan) -> Levels:
     """The value of a plan at each level."""
     return Levels(

@@ -1,29 +1,14 @@
 """The best week of a whole site, level by level: who is placed, whose week stays whole, what people like."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import floor
 
 from services.scheduling.domain.planning.highs import Answer, Solver
-from services.scheduling.domain.planning.problem import Levels, Person, Plan, Problem, Use, levels_of
+from services.scheduling.domain.planning.problem import Levels, Person, Problem, Solved, Use, levels_of
 from services.scheduling.domain.planning.program import Objective, Program, program_of
 
 _ROUNDED = 1e-3
 """Points are whole; a solver's numbers are nearly so."""
-
-
-@dataclass(frozen=True, slots=True)
-class Solved:
-    """A plan with what it is worth, and what nothing can exceed."""
-
-    plan: Plan
-    levels: Levels
-    bounds: Levels
-
-    @property
-    def proven(self) -> bool:
-        """Whether every level is at its bound."""
-        return self.levels == self.bounds
 
 
 def solve(problem: Problem, *, gap: float = 0.0) -> Solved:
@@ -33,6 +18,8 @@ def solve(problem: Problem, *, gap: float = 0.0) -> Solved:
     can differ by, so the levels cannot cross. Coverage is asked by itself, and only where not everybody can
     be placed: its weights are too far from points for one number.
     """
+    if not problem.people:
+        return Solved({}, Levels(0, 0, 0), Levels(0, 0, 0))
     program = program_of(problem)
     solver = Solver(program.rows)
     for column in program.placed.values():
@@ -49,11 +36,12 @@ def cover(program: Program, prices: Mapping[str, float], *, gap: float = 0.0) ->
     for takes in program.takes.values():
         worth |= {column: -prices[item] for item, column in takes.items() if item in prices}
     covered = solver.most(worth)
+    if not covered.found:
+        most = Levels(sum(p.weight for p in people.values()), len(program.kept), 0)
+        return Solved({}, Levels(0, 0, 0), most)
     items = program.problem.items
     paid = sum(items[i].capacity * price for i, price in prices.items() if i in items)
     bound = floor(covered.bound + paid + _ROUNDED)
-    if not covered.found:
-        return Solved({}, Levels(0, 0, 0), Levels(bound, len(program.kept), 0))
     solver.require(worth, covered.value - _ROUNDED)
     solver.start_from(covered.values)
     found = _keep_and_prefer(program, solver, bound, gap)
