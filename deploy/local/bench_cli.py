@@ -20,6 +20,10 @@ class Scenario(StrEnum):
     NETWORK = "network"
 
 
+FEWEST_AT_A_SITE = 40
+"""With fewer, a quarter of them would not fill the video groups that the sites share."""
+
+
 @app.command("events")
 def events_command(
     events: Annotated[int, typer.Option(min=2000, max=1_000_000, help="How many to read.")] = 20_000,
@@ -52,6 +56,12 @@ def schedule_command(
     from deploy.local.bench.schedule import golden
     from deploy.local.bench.schedule.measure import measure
 
+    if scenario is Scenario.NETWORK and patients < FEWEST_AT_A_SITE:
+        raise Trouble(
+            f"A site of a network has at least {FEWEST_AT_A_SITE} people.",
+            f"Try --patients {FEWEST_AT_A_SITE}",
+            code="too_few",
+        )
     with output_kept_for_the_answer():
         if write_golden:
             golden.write_golden()

@@ -26,6 +26,8 @@ from contracts.progress import (
 )
 from contracts.scheduling import (
     AttendanceCorrected,
+    BoosterProposed,
+    MoveProposed,
     ScheduleInfeasible,
     SessionMissed,
     WeekAtRisk,
@@ -65,6 +67,8 @@ service = Service(
         WeeklyScheduleAgreed: on(PEOPLE, domain.week_agreed),
         WeeklyScheduleChanged: on(PEOPLE, domain.week_changed),
         WeekAtRisk: on(PEOPLE, domain.week_at_risk),
+        MoveProposed: on(PEOPLE, domain.move_proposed),
+        BoosterProposed: on(PEOPLE, domain.booster_proposed),
         ScheduleInfeasible: on(PEOPLE, domain.schedule_infeasible),
         SessionMissed: on(PEOPLE, domain.session_missed),
         AttendanceCorrected: on(PEOPLE, domain.attendance_corrected),

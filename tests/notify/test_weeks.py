@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from contracts.scheduling import WeekAtRisk, WeeklyScheduleChanged
+from contracts.scheduling import BoosterProposed, MoveProposed, WeekAtRisk, WeeklyScheduleChanged
 from contracts.vocabulary import ServiceKind, Slot
 from services.notify import domain
 from services.notify.domain.person import MessageQueued
@@ -53,3 +53,19 @@ def test_another_payer_is_no_news_of_other_times() -> None:
         for reason in ("patient_request", "coverage")
     ]
     assert [len(t) for t in told] == [1, 0]
+
+
+def test_who_could_make_room_and_whose_hard_day_comes_are_tasks_of_the_care_team() -> None:
+    known: dict[str, Any] = {"episode_id": "ep-1", "patient_id": "pt-1", "part2": True}
+    known |= {"network_id": "net", "site_id": "site", "actor": moment().actor}
+    slot = Slot(dow=1, start_local="18:00", end_local="21:00", service_kind=ServiceKind.GROUP, group_id="g")
+    move = MoveProposed(**known, move_id="m", from_slots=(), to_slots=(slot,), expires_at=moment().at)
+    booster = BoosterProposed(**known, risk_date_id="r", on=MONDAY, options=())
+
+    for facts, template in (
+        (domain.move_proposed(reachable(), move, moment()), "move_proposed"),
+        (domain.booster_proposed(reachable(), booster, moment()), "booster_proposed"),
+    ):
+        assert [t for t, _ in queued(facts)] == [template]
+        (message,) = [f.message for f in facts if isinstance(f, MessageQueued)]
+        assert "{" not in text_of(message.template_id, message.words)

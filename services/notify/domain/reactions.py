@@ -24,6 +24,8 @@ from contracts.progress import (
 )
 from contracts.scheduling import (
     AttendanceCorrected,
+    BoosterProposed,
+    MoveProposed,
     ScheduleInfeasible,
     SessionMissed,
     WeekAtRisk,
@@ -178,6 +180,18 @@ def week_at_risk(person: Person, event: WeekAtRisk, moment: Moment) -> list[Fact
     }
     task = "week_lost" if event.lost else "week_at_risk"
     return tell_staff(person, moment, task, f"at_risk:{moment.cause}", words)
+
+
+def move_proposed(person: Person, event: MoveProposed, moment: Moment) -> list[Fact]:
+    """Only the person and whoever treats them can agree to other seats."""
+    words = {"week": say_week(event.to_slots), "until": say_instant(event.expires_at, person.tz)}
+    return tell_staff(person, moment, "move_proposed", f"move:{event.move_id}", words)
+
+
+def booster_proposed(person: Person, event: BoosterProposed, moment: Moment) -> list[Fact]:
+    """Whoever treats the person can book more support around a day that will be hard."""
+    words = {"date": say_day(event.on), "options": str(len(event.options))}
+    return tell_staff(person, moment, "booster_proposed", f"booster:{event.risk_date_id}", words)
 
 
 _MISSED = {MissKind.NO_SHOW: "appointment_missed", MissKind.SITE_CANCELLED: "appointment_cancelled"}

@@ -85,6 +85,17 @@ _ALL = (
         "Make-up sessions with a free seat: {options}.{floor}",
     ),
     _staff(
+        "move_proposed",
+        "care_team",
+        "Other appointments would make room for somebody else: {week}. Ask, and answer by {until}; "
+        "nobody moves without a yes.",
+    ),
+    _staff(
+        "booster_proposed",
+        "care_team",
+        "{date} is a day on which more support is needed. Sessions around it with a free seat: {options}.",
+    ),
+    _staff(
         "week_lost",
         "care_team",
         "The week of {date} can come to {coming} of the {minutes} minutes that its level needs, and no more."

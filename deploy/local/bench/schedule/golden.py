@@ -1,4 +1,4 @@
-"""The proven optima of twenty weeks, kept beside the code: no change of the engine may make a plan worse."""
+"""The proven optima of forty weeks, kept beside the code: no change of the engine may make a plan worse."""
 
 import json
 from collections.abc import Iterator, Mapping
