@@ -13,7 +13,10 @@ from contracts.scheduling import (
     WeekPlanPublished,
 )
 from contracts.vocabulary import Slot
+from services.scheduling.domain import legality
 from services.scheduling.domain.calendar import Calendar
+from services.scheduling.domain.localtime import civil_date
+from services.scheduling.domain.week import Offer
 
 PROPOSED, PUBLISHED, DROPPED = "proposed", "published", "dropped"
 
@@ -168,13 +171,47 @@ def all_agreed(plan: Plan) -> bool:
     return all(shift.agreed for shift in plan.shifts.values())
 
 
-def still_fits(shifts: Mapping[str, Shift], calendars: Mapping[str, Calendar]) -> bool:
-    """Whether everybody sits where they sat when a plan was made."""
+def still_fits(shifts: Mapping[str, Shift], calendars: Mapping[str, Calendar], moment: Moment) -> bool:
+    """Whether everybody still comes to the week from which a plan would move them, and to no other later."""
     return all(
         (state := calendars.get(id)) is not None
         and state.running
+        and state.pause is None
         and seats_of(state.seats) == seats_of(shift.from_slots)
+        and state.week_on(first_on(state, moment)) == (state.weeks[-1] if state.weeks else None)
+        and all(seats_of(w.slots) == seats_of(shift.from_slots) for w in state.weeks[-1:])
         for id, shift in shifts.items()
+    )
+
+
+def first_on(state: Calendar, moment: Moment) -> date:
+    """The day from which a person would sit elsewhere."""
+    return civil_date(moment.at, state.tz) + timedelta(days=1)
+
+
+def still_legal(
+    state: Calendar, shift: Shift, offers: Sequence[Offer], barred: legality.Keys, moment: Moment
+) -> bool:
+    """Whether the week to which a plan moves a person is as legal as the one that they have."""
+    known, had = {o.key: o for o in offers}, seats_of(shift.from_slots)
+    there = [o for s in shift.to_slots if (o := known.get((s.group_id or "", s.dow))) is not None]
+    here = [o for o in offers if o.key in had]
+    new = [o for o in there if o.key not in had]
+    first = first_on(state, moment)
+    level = state.level_on(first).code
+    return (
+        len(there) == len(shift.to_slots)
+        and all(
+            o.closes_on is None
+            and level in o.levels
+            and o.key not in barred
+            and legality.suits(o, state.age_band)
+            for o in new
+        )
+        and (
+            not legality.broken(state, there, first, moment.rules)
+            or legality.broken(state, here, first, moment.rules)
+        )
     )
 
 

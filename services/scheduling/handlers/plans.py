@@ -1,15 +1,17 @@
 """A plan for a site: laid before those whom it moves, carried out at once when all have agreed."""
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 from contracts.decisions import Moment, Refused, Woke
+from contracts.scheduling import SeatReleased
 from services.chassis.db import Connection
 from services.chassis.unit import Unit
 from services.scheduling import store
 from services.scheduling.domain import agreement, calendar, plans, siteweek
 from services.scheduling.domain.calendar import Calendar
 from services.scheduling.domain.localtime import civil_date
-from services.scheduling.domain.plans import AnswerMove, Plan, ProposePlan
+from services.scheduling.domain.plans import AnswerMove, Plan, ProposePlan, Shift
 from services.scheduling.domain.sites import Site
 from services.scheduling.domain.siteweek import SiteWeek
 from services.scheduling.domain.week import minutes_of
@@ -34,7 +36,7 @@ async def propose(unit: Unit, key: str, command: ProposePlan, moment: Moment) ->
 async def _lay_out(unit: Unit, plan_id: str, command: ProposePlan, moment: Moment) -> bool:
     """Ask those whom a plan moves, unless somebody's seats have changed since it was made."""
     calendars = await unit.load_many(CALENDARS, command.shifts)
-    if not plans.still_fits(command.shifts, calendars):
+    if not await _stands(unit, command.shifts, calendars, moment):
         return False
     plan: Plan = unit.record(PLANS, plan_id, plans.propose(plan_id, command, moment))
     for id, state in calendars.items():
@@ -104,12 +106,38 @@ async def _drop(unit: Unit, plan: Plan, cause: str, by: str | None, moment: Mome
 async def _carry_out(unit: Unit, plan: Plan, moment: Moment) -> None:
     """Everybody changes seats in one transaction, or nobody does."""
     calendars = await unit.load_many(CALENDARS, plan.shifts)
-    if not plans.still_fits(plan.shifts, calendars) or not await _exchange(unit, plan, moment):
+    stands = await _stands(unit, plan.shifts, calendars, moment)
+    if not stands or not await _exchange(unit, plan, moment):
         await _drop(unit, plan, "outdated", None, moment)
         return
     for state in calendars.values():
         await _move(unit, state, plan, moment)
     unit.record(PLANS, plan.id, plans.publish(plan))
+
+
+async def _stands(
+    unit: Unit, shifts: Mapping[str, Shift], calendars: Mapping[str, Calendar], moment: Moment
+) -> bool:
+    """Whether a plan still moves people from the weeks that they have into weeks that they may have."""
+    if not plans.still_fits(shifts, calendars, moment):
+        return False
+    for id, state in calendars.items():
+        offers = await offers_for(unit, state, plans.first_on(state, moment), moment)
+        barred = await _barred_from(unit, state, shifts)
+        if not plans.still_legal(state, shifts[id], offers, barred, moment):
+            return False
+    return True
+
+
+async def _barred_from(unit: Unit, state: Calendar, shifts: Mapping[str, Shift]) -> set[tuple[str, int]]:
+    """Where those from whom a person is kept apart sit once a plan has moved whom it moves."""
+    others = await store.kept_apart_from(unit.db, state.id)
+    if not others:
+        return set()
+    await unit.load_many(CALENDARS, others)
+    stay = await store.seats_of(unit.db, [o for o in others if o not in shifts])
+    moved = [slot for o in others if o in shifts for slot in shifts[o].to_slots]
+    return stay | {(slot.group_id or "", slot.dow) for slot in moved}
 
 
 async def _exchange(unit: Unit, plan: Plan, moment: Moment) -> bool:
@@ -127,21 +155,26 @@ async def _exchange(unit: Unit, plan: Plan, moment: Moment) -> bool:
     return done
 
 
+def _released(state: Calendar, seats: int, moment: Moment) -> list[SeatReleased]:
+    return [agreement.released(state, seats, "moved", moment)] if seats else []
+
+
 async def _move(unit: Unit, state: Calendar, plan: Plan, moment: Moment) -> None:
-    """From tomorrow on the person sits elsewhere; what they leave is free for others at once."""
+    """From tomorrow on the person sits elsewhere; until then they keep what nobody in the plan takes."""
     shift = plan.shifts[state.id]
-    first = civil_date(moment.at, state.tz) + timedelta(days=1)
+    first = plans.first_on(state, moment)
     wanted = plans.seats_of(shift.to_slots)
     minutes = minutes_of(o for o in await offers_for(unit, state, first, moment) if o.key in wanted)
     left = calendar.slots_without(shift.from_slots, shift.to_slots)
+    kept = tuple([s for s in left if await store.take_seats(unit.db, state.id, [s], moment.at)])
     facts = agreement.agree(state, shift.to_slots, first, minutes, "move", moment)
     state = unit.record(
         CALENDARS,
         state.id,
         [
             plans.answered(state, plan, "accepted", moment),
-            agreement.released(state, len(left), "moved", moment),
-            calendar.SeatsKept(shift.to_slots),
+            *_released(state, len(left) - len(kept), moment),
+            calendar.SeatsKept((*shift.to_slots, *kept)),
             *facts,
         ],
     )
