@@ -96,3 +96,21 @@ def test_who_is_moved_keeps_their_seat_of_today(house: House) -> None:
     free = {g["group_id"]: g["free"] for g in house.get("/v1/groups", site_id="fir")["items"]}
     assert set(free[sits].values()) == {1}
     assert groups_of(house, "ep-moves") == {other}
+
+
+def test_who_ended_before_anything_was_scheduled_has_no_calendar(house: House) -> None:
+    about = {"episode_id": "ep-never", "site_id": "bay"}
+    house.hear(("intake.coverage_verified.v1", about))
+    house.quiet()
+    house.hear(("progress.patient_discharged.v1", about))
+    house.quiet()
+    with house.client("clinician") as client:
+        for page in ("schedule", f"week?start={today(house)}", "proposals"):
+            assert client.get(f"/v1/episodes/ep-never/{page}").status_code == 404
+
+
+def test_a_site_with_nobody_has_nothing_to_plan(house: House) -> None:
+    house.open("bay")
+    answer = house.post("/v1/sites/bay/week-plans", {})
+    assert answer.status_code == 201, answer.text
+    assert answer.json()["plan"] is None

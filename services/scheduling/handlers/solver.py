@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from functools import cache
 
 from services.scheduling.domain.planning.problem import Problem, Solved
@@ -10,6 +11,15 @@ from services.scheduling.domain.planning.problem import Problem, Solved
 
 async def best_week(problem: Problem) -> Solved:
     """The best week of a site; one at a time for each service process."""
+    try:
+        return await _asked(problem)
+    except BrokenProcessPool:
+        # A pool that lost its process answers nobody any more.
+        _worker.cache_clear()
+        return await _asked(problem)
+
+
+async def _asked(problem: Problem) -> Solved:
     return await asyncio.get_running_loop().run_in_executor(_worker(), _solved, problem)
 
 

@@ -87,7 +87,7 @@ _FIND_SESSION = "SELECT state FROM sessions WHERE id = $3 AND network_id = $1 AN
 
 _FIND_CALENDAR = """
 SELECT state FROM calendars
-WHERE id = $3 AND network_id = $1 AND site_id = ANY($2) AND stage <> 'known'
+WHERE id = $3 AND network_id = $1 AND site_id = ANY($2) AND state->'levels' <> '[]'::jsonb
 """
 
 

@@ -27,7 +27,7 @@ GROUP BY s.id, g.id ORDER BY s.state->>'start_at', s.id
 
 _CALENDAR = """
 SELECT state FROM calendars
-WHERE id = $3 AND network_id = $1 AND site_id = ANY($2) AND stage <> 'known'
+WHERE id = $3 AND network_id = $1 AND site_id = ANY($2) AND state->'levels' <> '[]'::jsonb
 """
 
 
