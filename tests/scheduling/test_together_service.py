@@ -114,3 +114,87 @@ def test_a_site_with_nobody_has_nothing_to_plan(house: House) -> None:
     answer = house.post("/v1/sites/bay/week-plans", {})
     assert answer.status_code == 201, answer.text
     assert answer.json()["plan"] is None
+
+
+def with_a_clinician(house: House, site: str, episode: str) -> str:
+    """Somebody whose agreed week has a time with a clinician in it."""
+    house.open(site)
+    hours = [{"dow": d, "start_local": "08:00", "end_local": "20:00"} for d in range(1, 6)]
+    who = {"clinician_id": f"cl-{episode}", "credential": "LCSW", "caseload_max": 9, "hours": hours}
+    house.post("/v1/clinicians", who | {"site_id": site}).raise_for_status()
+    time = {"dow": 1, "start_local": "13:00", "end_local": "14:00"}
+    about = {"site_id": site, "service_kind": "individual", "levels": ["2.1"]} | time
+    opened = house.post(f"/v1/clinicians/cl-{episode}/appointments", about).raise_for_status()
+    own = str(opened.json()["group_id"])
+    settled(house, site, episode)
+    seats = house.get(f"/v1/episodes/{episode}/schedule")["seats"]
+    slots = [{k: s[k] for k in ("dow", "start_local", "end_local", "group_id")} for s in seats]
+    assert house.agree(episode, slots=[*slots, time | {"group_id": own}]).status_code == 201
+    return own
+
+
+def test_a_step_keeps_the_time_with_the_clinician(house: House) -> None:
+    own = with_a_clinician(house, "yew", "ep-own")
+    about = {"episode_id": "ep-own", "site_id": "yew", "to_level": {"code": "2.1"}}
+    up = {"kind": "intensity_increase", "effective_on": today(house, 1), "to_weekly_minutes": 780}
+    house.hear(("progress.step_up_approved.v1", about | up))
+    changed = house.wait_for("ep-own", "weekly_schedule_changed", 2)
+    assert (changed["reason"], changed["planned_weekly_minutes"]) == ("step_up", 780)
+    assert own in {s["group_id"] for s in changed["slots"]}
+
+    down = {"kind": "intensity_reduction", "effective_on": today(house, 8), "to_weekly_minutes": 600}
+    house.hear(("progress.step_down_approved.v1", about | down))
+    changed = house.wait_for("ep-own", "weekly_schedule_changed", 3)
+    assert (changed["reason"], changed["planned_weekly_minutes"]) == ("step_down", 600)
+    assert own in {s["group_id"] for s in changed["slots"]}
+
+
+def booked(house: House, site: str, group: str, episode: str, on: str) -> str:
+    """A make-up session of a person in a group on a day."""
+    (session,) = [s for s in house.sessions(site, on) if s["group_id"] == group]
+    body = {"episode_id": episode, "cause": "make_up"}
+    answer = house.post(f"/v1/sessions/{session['session_id']}/bookings", body)
+    assert answer.status_code == 201, answer.text
+    return str(session["session_id"])
+
+
+def next_day(house: House, dow: int) -> str:
+    return next(
+        day for n in range(1, 8) if datetime.fromisoformat(day := today(house, n)).isoweekday() == dow
+    )
+
+
+def test_a_new_week_takes_the_place_of_a_single_booking_at_the_same_time(house: House) -> None:
+    evening = {"start_local": "18:00", "end_local": "21:00"}
+    once = house.open("oak", dow=[2], **evening)
+    weekly = house.open("oak", dow=[1, 2, 4], **evening)
+    mornings = [{"dow": d, "block": "morning"} for d in (1, 3, 5)]
+    settled(house, "oak", "ep-twice", availability=mornings)
+    tuesday = next_day(house, 2)
+    booked(house, "oak", once, "ep-twice", tuesday)
+    slots: list[dict[str, Any]] = [{"dow": d, "group_id": weekly, **evening} for d in (1, 2, 4)]
+    assert house.agree("ep-twice", slots=slots).status_code == 201
+
+    groups = {
+        s["group_id"]
+        for s in house.sessions("oak", tuesday)
+        if "ep-twice" in [r["episode_id"] for r in s["roster"]]
+    }
+    assert groups == {weekly}
+    assert house.wait_for("ep-twice", "booking_cancelled")["cancelled_by"] == "clinic"
+
+
+def test_a_week_does_not_begin_where_a_single_booking_has_the_last_seat(house: House) -> None:
+    small = house.open("bay", dow=[1, 3, 5], capacity=1, start_local="18:00", end_local="21:00")
+    house.open("bay", dow=[2, 4, 6], capacity=3, start_local="18:00", end_local="21:00")
+    settled(house, "bay", "ep-single", availability=[{"dow": d, "block": "evening"} for d in (2, 4, 6)])
+    monday = next_day(house, 1)
+    session = booked(house, "bay", small, "ep-single", monday)
+    house.ask("bay", "ep-late", availability=[{"dow": d, "block": "evening"} for d in (1, 3, 5)])
+    house.admit("bay", "ep-late")
+    refused = house.agree("ep-late")
+    assert (refused.status_code, refused.json()["code"]) == (409, "day_full")
+    assert refused.json()["facts"]["sessions"] == [session]
+
+    later = (datetime.fromisoformat(monday) + timedelta(days=1)).date().isoformat()
+    assert house.agree("ep-late", effective_from=later).status_code == 201

@@ -114,7 +114,9 @@ def for_step(
     availability = state.request.availability if state.request else ()
     serving = [o for o in offers if level.code in o.levels]
     possible = {o.key for o in weeks.reachable(serving, availability)}
-    coming = [o for o in serving if o.key in keys or o.key in possible]
+    coming = [
+        o for o in serving if o.key in keys or (o.key in possible and o.service_kind is ServiceKind.GROUP)
+    ]
     if not coming:
         return [], "no_group" if not serving else "not_available"
     wish = Wish(
@@ -124,13 +126,13 @@ def for_step(
         keep=keys,
     )
     if not current or level.code != state.level_on(first - timedelta(days=1)).code:
-        found = weeks_for(coming, replace(wish, least_minutes=target))
+        found = _with_their_own(coming, replace(wish, least_minutes=target))
         return found, "" if found else "no_legal_week"
     now = weeks.minutes_of(current)
     if target == now:
         return [], "nothing_to_change"
     if target < now:
-        found = weeks_for(current, replace(wish, most_minutes=now - 1))
+        found = _with_their_own(current, replace(wish, most_minutes=now - 1))
         return found[:1], "" if found else "no_legal_week"
     found = _growing(coming, current, replace(wish, least_minutes=now + 1))
     return found, "" if found else "no_free_seat"
@@ -144,13 +146,20 @@ def _sitting(state: Calendar, offers: Iterable[Offer], first: date) -> list[Offe
     return [o for o in offers if o.key in seats]
 
 
+def _with_their_own(offers: Sequence[Offer], wish: Wish) -> list[Choice]:
+    """Weeks that keep the weekly times with a clinician, and only where there is none weeks without."""
+    kinds = {o.service_kind for o in offers if o.key in wish.keep}
+    own = replace(wish, individual=ServiceKind.INDIVIDUAL in kinds, family=ServiceKind.FAMILY in kinds)
+    return weeks_for(offers, own) or weeks_for(offers, wish)
+
+
 def _growing(coming: Sequence[Offer], current: Sequence[Offer], wish: Wish) -> list[Choice]:
     """Weeks that keep every day of now and add to it."""
     halves = {o.block for o in current}
     days = {o.dow for o in current}
     keys = {o.key for o in current}
     beside = [o for o in coming if o.key in keys or (o.dow not in days and o.block in halves)]
-    return [c for c in weeks_for(beside, wish) if keys <= {o.key for o in c}]
+    return [c for c in _with_their_own(beside, wish) if keys <= {o.key for o in c}]
 
 
 def seats_in_use(calendars: Iterable[Calendar]) -> list[tuple[date, frozenset[tuple[str, int]]]]:

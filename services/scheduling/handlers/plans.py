@@ -16,6 +16,7 @@ from services.scheduling.domain.sites import Site
 from services.scheduling.domain.siteweek import SiteWeek
 from services.scheduling.domain.week import minutes_of
 from services.scheduling.handlers.seats import offers_for
+from services.scheduling.handlers.weeks import expect
 from services.scheduling.store import CALENDARS, PLANS
 
 
@@ -179,4 +180,4 @@ async def _move(unit: Unit, state: Calendar, plan: Plan, moment: Moment) -> None
         ],
     )
     begins = agreement.in_force_from(state, first, moment)
-    await store.book(unit.db, state, shift.to_slots, begins, moment.at)
+    await expect(unit, state, shift.to_slots, begins, moment)

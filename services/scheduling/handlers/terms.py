@@ -10,7 +10,7 @@ from services.scheduling import store
 from services.scheduling.domain import agreement, calendar, terms
 from services.scheduling.domain.calendar import Calendar
 from services.scheduling.domain.localtime import civil_date, midnight, midnight_after
-from services.scheduling.handlers.weeks import count_anew, sit
+from services.scheduling.handlers.weeks import count_anew, expect, sit
 from services.scheduling.store import CALENDARS
 
 NO_COVERAGE = "inactive"
@@ -86,11 +86,12 @@ async def resume(unit: Unit, key: str, event: EpisodeResumed, moment: Moment) ->
         week = state.week_on(day)
         if week is None:
             continue
-        if not await sit(unit, state, week.slots, moment):
+        from_at = _expected_until(day, state, moment)
+        full = await store.full_days(unit.db, state, week.slots, from_at)
+        if full or not await sit(unit, state, week.slots, moment):
             wanted = week.planned_weekly_minutes
             unit.record(CALENDARS, key, [agreement.infeasible(state, wanted, "no_free_seat", moment)])
             return
         kept = (*state.seats, *calendar.slots_without(week.slots, state.seats))
         state = unit.record(CALENDARS, key, [calendar.SeatsKept(kept)])
-        from_at = _expected_until(day, state, moment)
-        await store.book(unit.db, state, week.slots, from_at, moment.at)
+        await expect(unit, state, week.slots, from_at, moment)

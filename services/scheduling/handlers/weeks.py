@@ -1,7 +1,7 @@
 """The agreed week: agreed by people, changed by approved steps, closed day by day and week by week."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 from contracts.decisions import Moment, Refused, Wake, Woke
 from contracts.progress import StepDownApproved, StepUpApproved
@@ -11,8 +11,9 @@ from services.scheduling import store
 from services.scheduling.domain import agreement, calendar, candidates, closing
 from services.scheduling.domain.agreement import Agreed, AgreeSchedule
 from services.scheduling.domain.calendar import Calendar
-from services.scheduling.domain.localtime import civil_date
+from services.scheduling.domain.localtime import civil_date, midnight
 from services.scheduling.domain.week import Choice, minutes_of
+from services.scheduling.handlers import single
 from services.scheduling.handlers.seats import barred_from, first_legal, offers_for, proposable
 from services.scheduling.store import CALENDARS
 
@@ -36,6 +37,14 @@ async def agree(unit: Unit, key: str, command: AgreeSchedule, moment: Moment) ->
             "Not every slot of this week has a free seat.",
             hint="Choose other slots from GET /v1/groups.",
         )
+    full = await _full_days(unit, state, legal.slots, first, moment)
+    if full:
+        raise Refused(
+            "day_full",
+            "On some days of this week single bookings have taken the last seat.",
+            hint="Cancel a single booking, choose other slots, or let the week begin later.",
+            sessions=full,
+        )
     state = await _put_in_force(unit, state, legal, "patient_request", moment)
     for day in state.terms.changes_after(first):
         await count_anew(unit, state, day, moment)
@@ -44,6 +53,24 @@ async def agree(unit: Unit, key: str, command: AgreeSchedule, moment: Moment) ->
 async def sit(unit: Unit, state: Calendar, slots: Sequence[Slot], moment: Moment) -> bool:
     """Take the seats that the person does not have yet: all of them or none."""
     return await store.take_seats(unit.db, state.id, calendar.slots_without(slots, state.seats), moment.at)
+
+
+async def _full_days(
+    unit: Unit, state: Calendar, slots: Sequence[Slot], first: date, moment: Moment
+) -> list[str]:
+    if state.pause is not None:
+        return []
+    begins = max(midnight(first, state.tz), moment.at)
+    return await store.full_days(unit.db, state, slots, begins)
+
+
+async def expect(
+    unit: Unit, state: Calendar, slots: Sequence[Slot], begins: datetime, moment: Moment
+) -> None:
+    """Expect a person in their week from an instant on; a single booking at the same time gives way."""
+    await store.book(unit.db, state, slots, begins, moment.at)
+    for session, booked in await store.doubled_bookings(unit.db, state.id, max(begins, moment.at)):
+        await single.withdraw(unit, session, booked, moment)
 
 
 async def count_anew(unit: Unit, state: Calendar, since: date, moment: Moment) -> None:
@@ -63,7 +90,7 @@ async def _put_in_force(unit: Unit, state: Calendar, legal: Agreed, reason: str,
     if state.pause is None:
         for week in (w for w in state.weeks if w.effective_from >= first):
             begins = agreement.in_force_from(state, week.effective_from, moment)
-            await store.book(unit.db, state, week.slots, begins, moment.at)
+            await expect(unit, state, week.slots, begins, moment)
     await _leave_unused(unit, state, reason, moment)
     return state
 
@@ -104,7 +131,7 @@ async def step(unit: Unit, key: str, event: StepDownApproved | StepUpApproved, m
     if cause == "nothing_to_change":
         return
     legal = first_legal(state, choices, first, moment)
-    chosen = await _first_free(unit, state, legal, moment)
+    chosen = await _first_free(unit, state, legal, first, moment)
     if chosen is None:
         wanted, why = event.to_weekly_minutes, cause or ("no_free_seat" if legal else "no_legal_week")
         unit.record(CALENDARS, key, [agreement.infeasible(state, wanted, why, moment)])
@@ -115,10 +142,12 @@ async def step(unit: Unit, key: str, event: StepDownApproved | StepUpApproved, m
 
 
 async def _first_free(
-    unit: Unit, state: Calendar, choices: Sequence[Choice], moment: Moment
+    unit: Unit, state: Calendar, choices: Sequence[Choice], first: date, moment: Moment
 ) -> Choice | None:
     for choice in choices:
-        if await sit(unit, state, [o.slot() for o in choice], moment):
+        slots = [o.slot() for o in choice]
+        full = await _full_days(unit, state, slots, first, moment)
+        if not full and await sit(unit, state, slots, moment):
             return choice
     return None
 

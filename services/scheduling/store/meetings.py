@@ -73,6 +73,35 @@ LIMIT 1
 """
 
 
+# Whoever has cancelled leaves their seat of the day to others, and does not need one.
+_FULL = f"""
+SELECT s.id FROM sessions s
+WHERE s.network_id = $1 AND s.stage <> 'completed' AND coalesce(s.state->>'cancelled', '') = ''
+  AND (s.state->>'start_at')::timestamptz >= $5 AND NOT coalesce(s.state->'cancellations' ? $2, false)
+  AND (s.group_id, EXTRACT(isodow FROM (s.state->>'local_date')::date)::smallint)
+    IN (SELECT * FROM unnest($3::text[], $4::smallint[]))
+  AND (s.state->>'capacity')::int <= (SELECT count(DISTINCT b.episode_id) FROM bookings b
+    WHERE {ON_ROSTER} AND b.episode_id <> $2 AND NOT coalesce(s.state->'cancellations' ? b.episode_id, false))
+ORDER BY s.local_date, s.id
+"""
+
+
+# A single booking of a person at a time at which their agreed week has another session.
+_DOUBLED = f"""
+SELECT at.state, one.booking_id, one.cause, one.booked_at
+FROM bookings one JOIN sessions at
+  ON at.group_id = one.group_id AND (at.state->>'start_at')::timestamptz = one.from_at
+WHERE one.episode_id = $1 AND one.booking_id IS NOT NULL AND one.from_at >= $2
+  AND NOT coalesce(at.state->'cancellations' ? $1, false)
+  AND EXISTS (SELECT 1 FROM bookings b JOIN sessions s ON {ON_ROSTER}
+    WHERE b.episode_id = $1 AND b.booking_id IS NULL AND s.id <> at.id AND s.stage <> 'completed'
+      AND (s.state->>'start_at')::timestamptz < one.until_at
+      AND (s.state->>'end_at')::timestamptz > one.from_at
+      AND coalesce(s.state->>'cancelled', '') = '' AND NOT coalesce(s.state->'cancellations' ? $1, false))
+ORDER BY one.from_at
+"""
+
+
 _FIND_SESSIONS = f"""
 SELECT s.state,
        (SELECT array_agg(DISTINCT b.episode_id) FROM bookings b WHERE {ON_ROSTER}) AS booked
@@ -144,6 +173,29 @@ async def clashes(db: Connection, episode_id: str, session: sessions.Session) ->
         session.end_at,
     )
     return found is not None
+
+
+async def full_days(
+    db: Connection, state: calendar.Calendar, slots: Sequence[Slot], from_at: datetime
+) -> list[str]:
+    """The sessions of a week from an instant on in which every seat of the day is given to somebody else."""
+    groups, days = [s.group_id for s in slots], [s.dow for s in slots]
+    rows = await db.fetch(_FULL, state.network_id, state.id, groups, days, from_at)
+    return [row["id"] for row in rows]
+
+
+async def doubled_bookings(
+    db: Connection, episode_id: str, since: datetime
+) -> list[tuple[sessions.Session, Booked]]:
+    """The single bookings of a person that lie at a time of their agreed week."""
+    rows = await db.fetch(_DOUBLED, episode_id, since)
+    return [
+        (
+            codec.load(sessions.Session, row["state"]),
+            Booked(episode_id, row["booked_at"], row["cause"], row["booking_id"]),
+        )
+        for row in rows
+    ]
 
 
 async def roster_of(db: Connection, session: sessions.Session) -> list[Booked]:

@@ -11,6 +11,6 @@ from services.scheduling.handlers import solver
 
 def test_a_solver_that_died_is_replaced() -> None:
     with pytest.raises(Exception, match="terminated abruptly"):
-        solver._worker().submit(os._exit, 1).result()  # noqa: SLF001
+        solver._worker().submit(os._exit, 1).result()
 
     assert asyncio.run(solver.best_week(Problem({}, ()))).plan == {}
