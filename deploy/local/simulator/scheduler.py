@@ -76,7 +76,7 @@ class Scheduler:
     async def _plan(self, site: Site, today: date) -> None:
         path = f"/v1/sites/{site.id}/week-plans"
         reply = await self._scene.api.do("scheduling", path, {}, ROLE, step=f"{site.id}/plan/{today}")
-        self.plans += bool(reply.done and reply.body.get("plan"))
+        self.plans += bool(reply.done and reply.body.get("shifts"))
 
     async def _days_off(self, site: Site, today: date) -> None:
         off = parameters().staff

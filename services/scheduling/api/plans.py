@@ -1,5 +1,6 @@
 """Better weeks for a whole site: found by the engine, put in force by the people whom they move."""
 
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,21 +12,11 @@ from services.chassis.http import Answer, Body, Call
 from services.scheduling import store
 from services.scheduling.domain import siteweek
 from services.scheduling.domain.localtime import civil_date
-from services.scheduling.domain.plans import AnswerMove
+from services.scheduling.domain.plans import AnswerMove, Plan
 from services.scheduling.handlers import solver
 from services.scheduling.handlers.plans import site_week
 
 routes = APIRouter()
-
-
-class LevelsView(BaseModel):
-    """What a plan is worth level by level: who is placed, whose week stays whole, what people like."""
-
-    placed: int
-    unplaced: int
-    kept: int
-    preference: int
-    proven: bool
 
 
 class ShiftView(BaseModel):
@@ -55,13 +46,6 @@ class PlansView(BaseModel):
     items: list[PlanView]
 
 
-class FoundView(BaseModel):
-    """What the engine found; without a plan nothing better can be had by moving anybody."""
-
-    levels: LevelsView
-    plan: PlanView | None
-
-
 class AnswerBody(Body):
     """Whether patient and clinician agree to the other seats."""
 
@@ -70,8 +54,8 @@ class AnswerBody(Body):
 
 
 @routes.post("/v1/sites/{site_id}/week-plans", status_code=201)
-async def plan_week(site_id: Token, call: Call) -> FoundView:
-    """Look for a better week of a site, and propose it to whoever it moves."""
+async def plan_week(site_id: Token, call: Call) -> Answer:
+    """Look for a better week of a site and propose it to whoever it moves; the answer says its worth."""
     call.require_role("scheduler", "director", "operator")
     call.require_site(site_id)
     book = call.rules.at(call.who.network_id, site_id)
@@ -83,18 +67,25 @@ async def plan_week(site_id: Token, call: Call) -> FoundView:
         site = await site_week(db, call.who.network_id, place, first)
     problem = site.problem(book, call.now)
     solved = await solver.best_week(problem)
-    levels = LevelsView(
-        placed=len(solved.plan),
-        unplaced=len(problem.people) - len(solved.plan),
-        kept=solved.levels.kept,
-        preference=solved.levels.preference,
-        proven=solved.proven,
-    )
     command = siteweek.proposal(site, solved, problem, book)
-    if command is None:
-        return FoundView(levels=levels, plan=None)
-    answer = await call.take(command, on=call.new_id())
-    return FoundView(levels=levels, plan=await _find(str(answer["id"]), call))
+    return await call.take(command, on=call.new_id(), extra=_found)
+
+
+def _found(plan: Plan) -> dict[str, Any]:
+    """What a plan is worth and whom it would move; nobody where nothing better can be had."""
+    return {
+        "plan_id": plan.id,
+        "stage": plan.stage,
+        "levels": asdict(plan.worth) if plan.worth else {},
+        "shifts": [
+            {
+                "episode_id": id,
+                "from_slots": [s.model_dump(mode="json") for s in shift.from_slots],
+                "to_slots": [s.model_dump(mode="json") for s in shift.to_slots],
+            }
+            for id, shift in plan.shifts.items()
+        ],
+    }
 
 
 @routes.get("/v1/week-plans")
@@ -108,10 +99,6 @@ async def week_plans(call: Call, site_id: Token | None = None) -> PlansView:
 @routes.get("/v1/week-plans/{plan_id}")
 async def week_plan(plan_id: Token, call: Call) -> PlanView:
     """One plan."""
-    return await _find(plan_id, call)
-
-
-async def _find(plan_id: str, call: Call) -> PlanView:
     async with call.reading() as db:
         row = await store.find_plan(db, call.who, plan_id)
     if row is None:

@@ -19,6 +19,8 @@ from services.scheduling.domain.localtime import civil_date
 from services.scheduling.domain.week import Offer
 
 PROPOSED, PUBLISHED, DROPPED = "proposed", "published", "dropped"
+NO_BETTER = "no_better"
+"""Moving people would place nobody and mend nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ class Worth:
     unplaced_bound: int
     preference: int
     proven: bool
+    kept: int = 0
+    """Published weeks that stay whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,7 @@ class Plan:
     expires_at: datetime | None = None
     cause: str = ""
     """Why it was dropped."""
+    worth: Worth | None = None
 
     def open_at(self, at: datetime) -> bool:
         """Whether it still waits for answers."""
@@ -89,6 +94,7 @@ class ShiftsLaidOut:
 
     shifts: Mapping[str, Shift]
     expires_at: datetime
+    worth: Worth | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +108,11 @@ PRIVATE = (ShiftsLaidOut, ShiftAgreed)
 
 
 def propose(plan_id: str, command: ProposePlan, moment: Moment) -> Sequence[object]:
-    """Lay a plan before those whom it moves; it waits for them only so long."""
+    """Lay a plan before those whom it moves; it waits for them only so long, and not at all for nobody."""
     expires = moment.at + timedelta(hours=moment.rules.moves.answer_hours)
+    nobody = WeekPlanDropped(
+        network_id=command.network_id, site_id=command.site_id, plan_id=plan_id, cause=NO_BETTER
+    )
     return [
         WeekPlanProposed(
             network_id=command.network_id,
@@ -118,8 +127,8 @@ def propose(plan_id: str, command: ProposePlan, moment: Moment) -> Sequence[obje
             preference=command.worth.preference,
             proven=command.worth.proven,
         ),
-        ShiftsLaidOut(command.shifts, expires),
-        Wake(expires, "plan_expires"),
+        ShiftsLaidOut(command.shifts, expires, command.worth),
+        Wake(expires, "plan_expires") if command.shifts else nobody,
     ]
 
 
@@ -252,7 +261,7 @@ def evolve(state: Plan | None, fact: object) -> Plan:
         raise TypeError(f"a plan does not begin with {type(fact).__name__}")
     match fact:
         case ShiftsLaidOut():
-            return replace(state, shifts=fact.shifts, expires_at=fact.expires_at)
+            return replace(state, shifts=fact.shifts, expires_at=fact.expires_at, worth=fact.worth)
         case ShiftAgreed():
             shift = replace(state.shifts[fact.episode_id], agreed=True)
             return replace(state, shifts={**state.shifts, fact.episode_id: shift})

@@ -123,21 +123,19 @@ def may_be_asked(state: Calendar, first: date, book: Rulebook, at: datetime) -> 
     return state.stage == "scheduled" and settled and rested and not later and state.pause is None
 
 
-def proposal(site: SiteWeek, solved: Solved, problem: Problem, book: Rulebook) -> ProposePlan | None:
-    """The command that puts a plan before people, or None where it would help nobody."""
+def proposal(site: SiteWeek, solved: Solved, problem: Problem, book: Rulebook) -> ProposePlan:
+    """The command that puts a plan before people; it moves nobody where that would help nobody."""
     calendars = {c.id: c for c in site.calendars}
     seated = {c.id for c in site.calendars if c.seats}
-    if not seated <= solved.plan.keys():
-        return None
+    moved = sorted(i for i in seated & solved.plan.keys() if solved.plan[i] != problem.person[i].kept)
+    helped = len(solved.plan) > len(seated)
+    broken = any(not problem.person[i].kept <= problem.person[i].may for i in moved)
+    if not seated <= solved.plan.keys() or not (helped or broken):
+        moved = []
     shifts = {
-        id: Shift(calendars[id].seats, _slots(site.offers_to(calendars[id], book), solved.plan[id]))
-        for id in sorted(seated)
-        if solved.plan[id] != problem.person[id].kept
+        i: Shift(calendars[i].seats, _slots(site.offers_to(calendars[i], book), solved.plan[i]))
+        for i in moved
     }
-    helped = len(solved.plan) - len(seated)
-    broken = sum(not problem.person[id].kept <= problem.person[id].may for id in shifts)
-    if not shifts or not (helped or broken):
-        return None
     missing = sum(p.weight for p in problem.people) - solved.bounds.coverage
     return ProposePlan(
         network_id=site.network_id,
@@ -151,6 +149,7 @@ def proposal(site: SiteWeek, solved: Solved, problem: Problem, book: Rulebook) -
             unplaced_bound=_fewest(problem.people, missing),
             preference=solved.levels.preference,
             proven=solved.proven,
+            kept=solved.levels.kept,
         ),
     )
 
