@@ -176,3 +176,18 @@ def test_a_plan_of_another_site_or_network_does_not_exist(house: House) -> None:
         assert client.get("/v1/week-plans").json()["items"] == []
         assert client.get("/v1/week-plans/none").status_code == 404
         assert client.post("/v1/week-plans/none/moves/ep-a", json=YES).status_code == 404
+
+
+def test_nobody_is_asked_to_move_for_somebody_who_is_gone(house: House) -> None:
+    morning, _ = two_groups(house, "oak")
+    settled(house, "oak", "ep-sits", availability=ANYTIME)
+    (sits,) = groups_of(house, "ep-sits")
+    block = "morning" if sits == morning else "evening"
+    house.ask("oak", "ep-gone", availability=[{"dow": d, "block": block} for d in (1, 3, 5)])
+    house.wait_for("ep-gone", "seat_unavailable")
+    house.hear(("intake.referral_declined.v1", {"site_id": "oak", "episode_id": "ep-gone"}))
+    weeks_pass(house, 3)
+
+    told = house.post("/v1/sites/oak/week-plans", {}, "director").json()
+
+    assert (told["levels"]["placed"], told["levels"]["unplaced"], told["shifts"]) == (1, 0, [])

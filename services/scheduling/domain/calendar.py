@@ -187,6 +187,11 @@ class SeatAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestWithdrawn:
+    """Nobody waits for an answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceContended:
     """Seats looked free but others were just taking them; try again."""
 
@@ -280,6 +285,7 @@ class Expected:
 
 PRIVATE = (
     Extended,
+    RequestWithdrawn,
     SeatAsked,
     PlaceContended,
     SeatsKept,

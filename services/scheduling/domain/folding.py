@@ -36,6 +36,7 @@ from services.scheduling.domain.calendar import (
     Pause,
     Paused,
     PlaceContended,
+    RequestWithdrawn,
     Resumed,
     Returned,
     RiskDate,
@@ -72,8 +73,10 @@ def evolve(state: Calendar | None, fact: object) -> Calendar:
         return _evolve_week(state, fact)
     if isinstance(fact, TreatmentDayClosed | TreatmentWeekClosed):
         return _evolve_closing(state, fact)
-    if isinstance(fact, Covered | Authorized | LevelSet):
+    if isinstance(fact, Covered | Authorized | LevelSet | Extended):
         return _evolve_terms(state, fact)
+    if isinstance(fact, RequestWithdrawn):
+        return replace(state, request=None)
     if isinstance(fact, RiskDateSet | RiskDateCleared | BoosterProposed | WeekAtRisk):
         return _evolve_risk(state, fact)
     return _evolve_seats(state, fact)
@@ -93,7 +96,9 @@ def _first_heard_of(fact: Known) -> Calendar:
     )
 
 
-def _evolve_terms(state: Calendar, fact: Covered | Authorized | LevelSet) -> Calendar:
+def _evolve_terms(state: Calendar, fact: Covered | Authorized | LevelSet | Extended) -> Calendar:
+    if isinstance(fact, Extended):
+        return replace(state, planned_end_on=fact.planned_end_on)
     if isinstance(fact, Covered):
         return replace(state, terms=state.terms.covered(fact.coverage))
     if isinstance(fact, Authorized):
@@ -197,8 +202,6 @@ def _evolve_seats(state: Calendar, fact: object) -> Calendar:
             after = replace(state, stage="asked")
         case PlaceContended() if state.request is not None:
             after = replace(state, request=replace(state.request, tries=state.request.tries + 1))
-        case Extended():
-            after = replace(state, planned_end_on=fact.planned_end_on)
         case MoveProposed():
             after = replace(state, asked_to_move=fact.expires_at)
         case SeatsKept():

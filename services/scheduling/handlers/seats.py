@@ -149,7 +149,8 @@ async def _place_no_more(unit: Unit, key: str, cause: str, moment: Moment) -> No
     state = await unit.load(CALENDARS, key)
     if state is not None and not state.running:
         await let_go(unit, state, cause, moment)
-        unit.record(CALENDARS, key, [Unwake("place")])
+        gone = calendar.RequestWithdrawn()
+        unit.record(CALENDARS, key, [gone, Unwake("place"), Unwake("make_room")])
 
 
 async def admit(unit: Unit, key: str, event: PatientAdmitted, _moment: Moment) -> None:
