@@ -16,7 +16,7 @@ from contracts.scheduling import (
 from contracts.vocabulary import Slot
 from services.scheduling.domain import calendar, legality
 from services.scheduling.domain import week as weeks
-from services.scheduling.domain.calendar import Calendar, Request, Resumed
+from services.scheduling.domain.calendar import Calendar, Request, Resumed, about
 from services.scheduling.domain.closing import week_wake
 from services.scheduling.domain.folding import COVERAGE
 from services.scheduling.domain.localtime import civil_date, midnight, midnight_after, monday_of
@@ -63,12 +63,7 @@ def held(state: Calendar, request: Request, choice: Choice, moment: Moment) -> S
     slots = tuple(o.slot() for o in sorted(choice, key=lambda o: o.dow))
     return [
         SeatHeld(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             request_id=request.request_id,
             seat_hold_id=moment.new_id("hold"),
             slots=slots,
@@ -85,12 +80,7 @@ def unavailable(
 ) -> SeatUnavailable:
     """Say that a request cannot be met, and why."""
     return SeatUnavailable(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         request_id=request.request_id,
         cause=cause,
         next_available_on=next_on,
@@ -102,12 +92,7 @@ def released(
 ) -> SeatReleased:
     """Say that seats are free again."""
     return SeatReleased(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         seat_hold_id=hold_id,
         seats=seats,
         cause=cause,
@@ -210,12 +195,7 @@ def agree(
     if state.version == 0 or state.schedule_id is None:
         return [
             WeeklyScheduleAgreed(
-                network_id=state.network_id,
-                site_id=state.site_id,
-                episode_id=state.id,
-                patient_id=state.patient_id,
-                part2=state.part2,
-                actor=moment.actor,
+                **about(state, moment),
                 schedule_id=moment.new_id("schedule"),
                 version=1,
                 effective_from=first,
@@ -238,12 +218,7 @@ def agree(
         *resumed,
         *closing,
         WeeklyScheduleChanged(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             schedule_id=state.schedule_id,
             version=version,
             previous_version=state.version,
@@ -268,12 +243,7 @@ def in_force_from(state: Calendar, first: date, moment: Moment) -> datetime:
 def infeasible(state: Calendar, wanted: int, cause: str, moment: Moment) -> ScheduleInfeasible:
     """Say that an approved change could not be turned into a legal week."""
     return ScheduleInfeasible(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         wanted_weekly_minutes=wanted,
         cause=cause,
     )

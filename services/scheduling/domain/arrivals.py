@@ -6,7 +6,7 @@ from enum import StrEnum
 from contracts.decisions import Moment, Refused
 from contracts.scheduling import PatientCheckedIn, PatientCheckedOut
 from contracts.vocabulary import DevicePolicy
-from services.scheduling.domain.calendar import Calendar
+from services.scheduling.domain.calendar import Calendar, about
 from services.scheduling.domain.roll_call import while_it_lasts
 from services.scheduling.domain.sessions import Arrival, Arrived, Departed, Session
 
@@ -72,12 +72,7 @@ def check_in(
         # Who steps out and comes back was there since they first came.
         arrival = replace(arrival, at=before.at)
     said = PatientCheckedIn(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         session_id=session.id,
         at=moment.at,
         device_policy=policy,
@@ -105,12 +100,7 @@ def check_out(
     if arrival is None or (arrival.left_at is not None and not holds(arrival)):
         raise not_in()
     said = PatientCheckedOut(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         session_id=session.id,
         at=moment.at,
         returned=command.returned,

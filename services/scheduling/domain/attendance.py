@@ -8,7 +8,7 @@ from contracts.decisions import Moment
 from contracts.scheduling import AttendanceCorrected, SessionAttended, SessionMissed
 from contracts.vocabulary import GroupKind, MissKind, Modality
 from services.scheduling.domain.bookings import WALK_IN
-from services.scheduling.domain.calendar import Calendar, Expected, Outcome, missed_in_row, pending
+from services.scheduling.domain.calendar import Calendar, Expected, Outcome, about, missed_in_row, pending
 from services.scheduling.domain.closing import day_wake, week_wake
 from services.scheduling.domain.forecast import look_again
 from services.scheduling.domain.localtime import monday_of
@@ -34,12 +34,7 @@ def attend(
         *_expect(state, session, cause, moment),
         *([look_again(session, moment)] if short else []),
         SessionAttended(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             session_id=session.id,
             group_id=session.group_id,
             service_kind=session.service_kind,
@@ -68,12 +63,7 @@ def miss(
         *_expect(state, session, cause, moment),
         look_again(session, moment),
         SessionMissed(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             session_id=session.id,
             kind=kind,
             local_date=session.local_date,
@@ -104,12 +94,7 @@ def correct(
     nothing = {"creditable_minutes": 0, "late_minutes": 0}
     return [
         AttendanceCorrected(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             supersedes_event_id=supersedes,
             session_id=session.id,
             attended=mark is not None,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from contracts.decisions import Guard, Moment, Refused, require
 from contracts.scheduling import BookingCancelled, PatientBooked
 from contracts.vocabulary import MissKind
-from services.scheduling.domain.calendar import Calendar
+from services.scheduling.domain.calendar import Calendar, about
 from services.scheduling.domain.groups import Group
 from services.scheduling.domain.localtime import minutes_between
 from services.scheduling.domain.sessions import Booked, Cancellation, ComingAgain, ComingCancelled, Session
@@ -132,12 +132,7 @@ def _a_seat(session: Session, seating: Seating) -> list[Guard]:
 
 def _booked(session: Session, state: Calendar, booking_id: str, cause: str, moment: Moment) -> PatientBooked:
     return PatientBooked(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         booking_id=booking_id,
         session_id=session.id,
         group_id=session.group_id,
@@ -178,12 +173,7 @@ def called_off(
 ) -> BookingCancelled:
     """One person does not come to one session."""
     return BookingCancelled(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         session_id=session.id,
         cancelled_by=by.value,
         kind=cancellation.kind,

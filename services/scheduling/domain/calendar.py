@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
-from contracts.decisions import Refused
+from contracts.decisions import Moment, Refused
 from contracts.intake import Availability, PatientAdmitted, SeatRequested
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import AgeBand, LevelOfCare, MissKind, ProgramKind, ServiceKind, Slot
@@ -348,6 +349,18 @@ def admitted(state: Calendar | None, event: PatientAdmitted) -> Admitted:
         primary_clinician_id=event.primary_clinician_id,
         planned_end_on=event.planned_end_on,
     )
+
+
+def about(state: Calendar, moment: Moment) -> dict[str, Any]:
+    """What every event about this person carries."""
+    return {
+        "network_id": state.network_id,
+        "site_id": state.site_id,
+        "episode_id": state.id,
+        "patient_id": state.patient_id,
+        "part2": state.part2,
+        "actor": moment.actor,
+    }
 
 
 def counts(kind: MissKind) -> bool:

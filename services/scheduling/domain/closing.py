@@ -7,7 +7,7 @@ from contracts.decisions import Moment, Wake
 from contracts.rulebook import Rulebook
 from contracts.scheduling import DayService, TreatmentDayClosed, TreatmentWeekClosed
 from contracts.vocabulary import MissKind
-from services.scheduling.domain.calendar import Calendar, Outcome, pending
+from services.scheduling.domain.calendar import Calendar, Outcome, about, pending
 from services.scheduling.domain.localtime import midnight_after, monday_of
 from services.scheduling.domain.terms import service_codes
 from services.scheduling.domain.week import band_of
@@ -39,12 +39,7 @@ def close_day(state: Calendar, day: date, moment: Moment) -> Sequence[object]:
     meets = total >= rules.day_rule_minutes
     return [
         TreatmentDayClosed(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             local_date=day,
             tz=state.tz,
             level=level,
@@ -102,12 +97,7 @@ def _week(state: Calendar, monday: date, closes: int, moment: Moment) -> Treatme
     creditable = sum(o.creditable_minutes for o in outcomes)
     scheduled = sum(o.scheduled_minutes for o in outcomes if o.kind is not MissKind.SITE_CANCELLED)
     return TreatmentWeekClosed(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         week_start=monday,
         tz=state.tz,
         level=level,

@@ -8,7 +8,7 @@ from contracts.decisions import Moment, Wake
 from contracts.rulebook import Band, Rulebook
 from contracts.scheduling import SessionOption, WeekAtRisk
 from contracts.vocabulary import LevelOfCare
-from services.scheduling.domain.calendar import Calendar, Outcome
+from services.scheduling.domain.calendar import Calendar, Outcome, about
 from services.scheduling.domain.closing import week_over_at
 from services.scheduling.domain.groups import Group
 from services.scheduling.domain.localtime import monday_of
@@ -164,12 +164,7 @@ def at_risk(state: Calendar, found: Forecast, moment: Moment) -> Sequence[object
     week = state.week_on(found.week_start + timedelta(days=6))
     return [
         WeekAtRisk(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             week_start=found.week_start,
             tz=state.tz,
             credited_minutes=found.credited_minutes,

@@ -14,7 +14,7 @@ from contracts.scheduling import (
 )
 from contracts.vocabulary import Slot
 from services.scheduling.domain import legality
-from services.scheduling.domain.calendar import Calendar
+from services.scheduling.domain.calendar import Calendar, about
 from services.scheduling.domain.localtime import civil_date
 from services.scheduling.domain.week import Offer
 
@@ -137,12 +137,7 @@ def asked_of(state: Calendar, plan: Plan, moment: Moment) -> MoveProposed:
     shift = plan.shifts[state.id]
     assert plan.expires_at is not None
     return MoveProposed(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         move_id=plan.id,
         from_slots=shift.from_slots,
         to_slots=shift.to_slots,
@@ -153,12 +148,7 @@ def asked_of(state: Calendar, plan: Plan, moment: Moment) -> MoveProposed:
 def answered(state: Calendar, plan: Plan, answer: str, moment: Moment) -> MoveAnswered:
     """Say what became of the question to one person."""
     return MoveAnswered(
-        network_id=state.network_id,
-        site_id=state.site_id,
-        episode_id=state.id,
-        patient_id=state.patient_id,
-        part2=state.part2,
-        actor=moment.actor,
+        **about(state, moment),
         move_id=plan.id,
         answer=answer,
     )

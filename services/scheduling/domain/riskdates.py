@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from contracts.decisions import Guard, Moment, Refused, Unwake, Wake, require
 from contracts.rule_tables import RiskDateRules
 from contracts.scheduling import BoosterProposed, RiskDateCleared, RiskDateSet, SessionOption
-from services.scheduling.domain.calendar import Calendar
+from services.scheduling.domain.calendar import Calendar, about
 from services.scheduling.domain.localtime import civil_date, midnight
 
 MOST = 50
@@ -52,12 +52,7 @@ def set_date(state: Calendar, command: SetRiskDate, moment: Moment) -> Sequence[
     risk_date_id = moment.new_id("risk_date")
     return [
         RiskDateSet(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             risk_date_id=risk_date_id,
             on=command.on,
             kind=command.kind,
@@ -76,12 +71,7 @@ def clear_date(state: Calendar, command: ClearRiskDate, moment: Moment) -> Seque
         raise Refused("not_found", "There is no such risk date.", status=404)
     return [
         RiskDateCleared(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             risk_date_id=command.risk_date_id,
         ),
         Unwake(f"booster:{command.risk_date_id}"),
@@ -107,12 +97,7 @@ def propose(
         return [Wake(midnight(today + timedelta(days=1), state.tz), f"booster:{risk_date_id}")]
     return [
         BoosterProposed(
-            network_id=state.network_id,
-            site_id=state.site_id,
-            episode_id=state.id,
-            patient_id=state.patient_id,
-            part2=state.part2,
-            actor=moment.actor,
+            **about(state, moment),
             risk_date_id=risk_date_id,
             on=found.on,
             options=tuple(options),
