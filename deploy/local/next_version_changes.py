@@ -33,7 +33,7 @@ ADDED_FIELDS = (
         "        certified_on=today,\n",
     ),
     _after(
-        "contracts/scheduling.py",
+        "contracts/scheduling/sessions.py",
         "    attendance_ratio_permille: Permille | None = None\n",
         "    sessions_expected: Count | None = None\n",
     ),
