@@ -12,7 +12,7 @@ from services.scheduling.domain.planning.rows import Rows
 NODES = 20_000
 """Branch-and-bound nodes after which an answer is taken as it is, with its gap."""
 
-_ALWAYS = {
+_ALWAYS: dict[str, bool | int | float | str] = {
     "output_flag": False,
     "threads": 1,
     "parallel": "off",
@@ -20,7 +20,7 @@ _ALWAYS = {
     "mip_max_nodes": NODES,
     "mip_rel_gap": 1e-9,
 }
-_INSIDE = {"solver": "ipm", "run_crossover": "off"}
+_INSIDE: dict[str, bool | int | float | str] = {"solver": "ipm", "run_crossover": "off"}
 """Linear programs end inside the optimal face: faster by far, and prices that lean to no side."""
 
 
@@ -47,14 +47,8 @@ class Solver:
         self._highs: Any = highspy._core._Highs()  # noqa: SLF001
         self._columns = len(rows.upper)
         self._integer = integer
-        for option, value in (
-            ("output_flag", False),
-            ("threads", 1),
-            ("random_seed", 1),
-            ("parallel", "off"),
-        ):
+        for option, value in (_ALWAYS if integer else _ALWAYS | _INSIDE).items():
             self._highs.setOptionValue(option, value)
-        self._highs.setOptionValue("mip_max_nodes", NODES)
         self._highs.passModel(_model(rows, integer))
 
     def fix(self, column: int, value: float) -> None:
