@@ -185,6 +185,7 @@ class GoalCategory(StrEnum):
     LEGAL_PROBATION = "legal_probation"
     PHYSICAL_HEALTH = "physical_health"
     MEDICATION = "medication"
+    SHAME_GUILT = "shame_guilt"
     OTHER = "other"
 
 
@@ -202,6 +203,9 @@ class DischargeReason(StrEnum):
     INCARCERATED = "incarcerated"
     DECEASED = "deceased"
     MOVED = "moved"
+    HOSPITALIZED_MEDICAL = "hospitalized_medical"
+    DECLINED_FURTHER = "declined_further"
+    COMPLETED_COURT = "completed_court"
     COVERAGE_ENDED = "coverage_ended"
     OTHER = "other"
 
@@ -224,6 +228,8 @@ class Criterion(Part):
     value: Score
     threshold: Score
     met: bool
+    evidence: tuple[Token, ...] = ()
+    """Ids of the events that the value comes from."""
 
 
 def utc(moment: datetime) -> str:

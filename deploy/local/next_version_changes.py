@@ -43,7 +43,7 @@ ADDED_FIELDS = (
         "        sessions_expected=len(outcomes),\n",
     ),
     _after(
-        "contracts/progress.py",
+        "contracts/progress/episode.py",
         '    """Progress took over an admitted person."""\n',
         "\n    program_id: Token | None = None",
     ),
@@ -67,7 +67,7 @@ ADDED_FIELDS = (
 
 NEW_EVENT = (
     Change(
-        "contracts/progress.py",
+        "contracts/progress/episode.py",
         "class EpisodeStateChanged(PatientEvent):\n",
         "class WeekReviewed(PatientEvent):\n"
         '    """A closed week was weighed."""\n\n'

@@ -334,6 +334,7 @@ def _view(found: dict[str, Any]) -> dict[str, Any]:
         "goals": [
             {**p["goal"], **{k: p[k] for k in ("value", "percent", "met_on", "met_by")}} for p in goals
         ],
+        "alerts": [{**a, "lapsed": a["escalations"] > 0} for a in found["alerts"]],
         "remaining_required": sum(p["met_on"] is None for p in required),
         "last_attended_on": max((s["on"] for s in found["sittings"]), default=None),
     }

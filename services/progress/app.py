@@ -1,5 +1,7 @@
 """Progress: what it takes, what it hears, when it wakes and what it says."""
 
+from collections.abc import Iterable
+
 from contracts import catalogue
 from contracts.intake import PatientAdmitted
 from contracts.scheduling import (
@@ -12,12 +14,18 @@ from contracts.scheduling import (
     WeeklyScheduleChanged,
 )
 from services.chassis.run import main
-from services.chassis.service import Service, on
+from services.chassis.service import Decide, Reaction, Service, on
 from services.progress import api, domain
 from services.progress.store import EPISODE
 
 CARE = ("clinician", "director")
 OUTREACH = ("clinician", "director", "admissions")
+
+
+def episode(decide: Decide, *, creates: bool = False, roles: Iterable[str] = ()) -> Reaction:
+    """Decide about one episode, and read off the result what it waits for."""
+    return on(EPISODE, domain.waiting(decide), creates=creates, roles=roles)
+
 
 service = Service(
     name="progress",
@@ -25,39 +33,39 @@ service = Service(
     package="services.progress",
     aggregates=(EPISODE,),
     takes={
-        domain.ApprovePlan: on(EPISODE, domain.approve_plan, roles=CARE),
-        domain.AttestGoal: on(EPISODE, domain.attest_goal, roles=CARE),
-        domain.RecordMeasure: on(EPISODE, domain.record_measure, roles=CARE),
-        domain.ReportSubstanceUse: on(EPISODE, domain.report_substance_use, roles=CARE),
-        domain.AcknowledgeAlert: on(EPISODE, domain.acknowledge_alert, roles=CARE),
-        domain.ResolveAlert: on(EPISODE, domain.resolve_alert, roles=CARE),
-        domain.RecommendStep: on(EPISODE, domain.recommend_step, roles=CARE),
-        domain.ApproveRecommendation: on(EPISODE, domain.approve_recommendation, roles=CARE),
-        domain.DeclineRecommendation: on(EPISODE, domain.decline_recommendation, roles=CARE),
-        domain.DecideExtension: on(EPISODE, domain.decide_extension, roles=CARE),
-        domain.LogOutreach: on(EPISODE, domain.log_outreach, roles=OUTREACH),
-        domain.PlanAftercare: on(EPISODE, domain.plan_aftercare, roles=CARE),
-        domain.RecordCheckIn: on(EPISODE, domain.record_check_in, roles=OUTREACH),
-        domain.EnrolAlumni: on(EPISODE, domain.enrol_alumni, roles=CARE),
-        domain.DischargePatient: on(EPISODE, domain.discharge_patient, roles=CARE),
+        domain.ApprovePlan: episode(domain.approve_plan, roles=CARE),
+        domain.AttestGoal: episode(domain.attest_goal, roles=CARE),
+        domain.RecordMeasure: episode(domain.record_measure, roles=CARE),
+        domain.ReportSubstanceUse: episode(domain.report_substance_use, roles=CARE),
+        domain.AcknowledgeAlert: episode(domain.acknowledge_alert, roles=CARE),
+        domain.ResolveAlert: episode(domain.resolve_alert, roles=CARE),
+        domain.RecommendStep: episode(domain.recommend_step, roles=CARE),
+        domain.ApproveRecommendation: episode(domain.approve_recommendation, roles=CARE),
+        domain.DeclineRecommendation: episode(domain.decline_recommendation, roles=CARE),
+        domain.DecideExtension: episode(domain.decide_extension, roles=CARE),
+        domain.LogOutreach: episode(domain.log_outreach, roles=OUTREACH),
+        domain.PlanAftercare: episode(domain.plan_aftercare, roles=CARE),
+        domain.RecordCheckIn: episode(domain.record_check_in, roles=OUTREACH),
+        domain.EnrolAlumni: episode(domain.enrol_alumni, roles=CARE),
+        domain.DischargePatient: episode(domain.discharge_patient, roles=CARE),
     },
     hears={
-        PatientAdmitted: on(EPISODE, domain.open_episode, creates=True),
-        WeeklyScheduleAgreed: on(EPISODE, domain.note_schedule),
-        WeeklyScheduleChanged: on(EPISODE, domain.note_schedule),
-        ScheduleInfeasible: on(EPISODE, domain.note_infeasible),
-        SessionAttended: on(EPISODE, domain.count_attendance),
-        SessionMissed: on(EPISODE, domain.note_miss),
-        AttendanceCorrected: on(EPISODE, domain.correct_attendance),
-        TreatmentWeekClosed: on(EPISODE, domain.note_week),
+        PatientAdmitted: episode(domain.open_episode, creates=True),
+        WeeklyScheduleAgreed: episode(domain.note_schedule),
+        WeeklyScheduleChanged: episode(domain.note_schedule),
+        ScheduleInfeasible: episode(domain.note_infeasible),
+        SessionAttended: episode(domain.count_attendance),
+        SessionMissed: episode(domain.note_miss),
+        AttendanceCorrected: episode(domain.correct_attendance),
+        TreatmentWeekClosed: episode(domain.note_week),
     },
     wakes={
-        "extension_due": on(EPISODE, domain.draft_extension),
-        "evaluate": on(EPISODE, domain.review_again),
-        "recommendation_expires": on(EPISODE, domain.expire_recommendation),
-        "alert_due": on(EPISODE, domain.escalate_alert),
-        "check_in": on(EPISODE, domain.ask_check_in),
-        "check_in_missed": on(EPISODE, domain.miss_check_in),
+        "extension_due": episode(domain.draft_extension),
+        "evaluate": episode(domain.review_again),
+        "recommendation_expires": episode(domain.expire_recommendation),
+        "alert_due": episode(domain.escalate_alert),
+        "check_in": episode(domain.ask_check_in),
+        "check_in_missed": episode(domain.miss_check_in),
     },
     says=catalogue.events_of("progress"),
     language=catalogue.all_events(),

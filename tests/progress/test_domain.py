@@ -51,13 +51,13 @@ from tests.progress.story import (
 
 
 class TestAdmission:
-    def test_an_admission_starts_an_episode_and_asks_to_be_woken_before_its_planned_end(self) -> None:
+    def test_an_admission_starts_an_episode(self) -> None:
         story = Story().admitted()
 
         assert story.last(EpisodeStarted).weekly_minutes == 720
         assert story.state.stage == "ADMITTED"
         assert story.state.baselines == {"phq9": 12}
-        assert story.wakes == {"extension_due": local(date(2026, 3, 30), "00:00")}
+        assert story.wakes == {}
 
     def test_a_second_admission_of_the_same_episode_changes_nothing(self) -> None:
         story = Story().admitted()
@@ -328,7 +328,7 @@ class TestSafety:
         story.phq9(0, 0, 0, 0, 0, 0, 0, 0, 1)
         alert_id = story.last(SafetyAlertRaised).alert_id
         story.on("2026-01-14", "08:00")
-        assert story.state.alerts[0].lapsed
+        assert story.state.alerts[0].escalations
 
         story.do(domain.AcknowledgeAlert(alert_id))
         assert story.last(SafetyAlertAcknowledged).late
@@ -340,7 +340,7 @@ class TestSafety:
         story.do(domain.AcknowledgeAlert(story.state.alerts[0].id))
 
         assert not story.last(SafetyAlertAcknowledged).late
-        assert not story.on("2026-01-15").state.alerts[0].lapsed
+        assert not story.on("2026-01-15").state.alerts[0].escalations
         assert story.woke("alert_due:" + story.state.alerts[0].id) == []
 
     def test_only_clinical_people_handle_alerts(self) -> None:

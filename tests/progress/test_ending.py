@@ -167,7 +167,6 @@ class TestCheckIns:
         assert story.last(EpisodeStateChanged).transition == "T28"
         assert (story.state.stage, story.state.planned_end_on) == ("ATTENDING", date(2026, 5, 24))
         assert "check_in" not in story.wakes
-        assert story.wakes["extension_due"] == local(date(2026, 5, 10), "00:00")
 
     def test_from_the_lower_level_the_readmission_changes_the_level(self) -> None:
         story = recommended(540)

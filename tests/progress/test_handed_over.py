@@ -21,7 +21,7 @@ from contracts.progress import (
 from contracts.rulebook import rulebook
 from contracts.vocabulary import AgeBand, DischargeReason, Risk
 from services.progress import domain
-from services.progress.domain.facts import Alert, AlertLapsed
+from services.progress.domain.facts import Alert
 from services.progress.domain.recommend import step_down_criteria
 from tests.progress.story import ADMITTED_ON, SYSTEM, Story, local
 from tests.progress.test_properties import ACTIONS, Action
@@ -77,8 +77,8 @@ def test_an_open_alert_becomes_one_of_the_episode_as_it_was() -> None:
 
 def test_nobody_takes_it_in_hand_in_time_and_the_lateness_stays() -> None:
     story = admitted_with(handed())
-    assert not story.on(ADMITTED_ON, "12:29").state.alerts[0].lapsed
-    assert story.on(ADMITTED_ON, "12:30").state.alerts[0].lapsed
+    assert not story.on(ADMITTED_ON, "12:29").state.alerts[0].escalations
+    assert story.on(ADMITTED_ON, "12:30").state.alerts[0].escalations
 
     story.on(ADMITTED_ON, "12:45").do(domain.AcknowledgeAlert("a-1"))
 
@@ -102,7 +102,7 @@ def test_it_escalates_at_the_rhythm_of_its_severity_until_somebody_takes_it_in_h
         assert (said.due_ack_at, said.escalation) == (DUE, number)
         assert said.to_role == rules.escalate_to[min(number, len(rules.escalate_to)) - 1]
         assert story.state.alerts[0].escalations == number
-    assert len(story.said(AlertLapsed)) == 1, "that it came too late is kept once"
+    assert story.state.alerts[0].escalations, "that it came too late is kept"
 
     story.do(domain.AcknowledgeAlert("a-1"))
     assert "alert_due:a-1" not in story.wakes
@@ -157,7 +157,7 @@ def test_it_cannot_be_resolved_before_somebody_took_it_in_hand() -> None:
 def test_an_alert_that_was_overdue_at_admission_escalates_at_once() -> None:
     story = admitted_with(handed(due=local(ADMITTED_ON, "07:00"))).on(ADMITTED_ON, "08:15")
 
-    assert story.state.alerts[0].lapsed
+    assert story.state.alerts[0].escalations
     assert story.last(SafetyAlertEscalated).escalation == 1
     assert story.wakes["alert_due:a-1"] == local(ADMITTED_ON, "16:15")
 
@@ -169,7 +169,7 @@ def test_acknowledged_in_time_it_does_not_lapse_and_resolved_it_is_gone() -> Non
     story.refuses(domain.AcknowledgeAlert("a-1"), "open")
 
     assert not story.last(SafetyAlertAcknowledged).late
-    assert not story.on(ADMITTED_ON, "13:00").state.alerts[0].lapsed
+    assert not story.on(ADMITTED_ON, "13:00").state.alerts[0].escalations
     story.do(domain.ResolveAlert("a-1"))
     assert story.last(SafetyAlertResolved).alert_id == "a-1"
     assert story.state.alerts == ()
@@ -178,7 +178,7 @@ def test_acknowledged_in_time_it_does_not_lapse_and_resolved_it_is_gone() -> Non
 def test_what_was_acknowledged_before_admission_is_not_acknowledged_twice() -> None:
     story = admitted_with(handed(acknowledged=True)).on("2026-01-14")
 
-    assert not story.state.alerts[0].lapsed
+    assert not story.state.alerts[0].escalations
     story.refuses(domain.AcknowledgeAlert("a-1"), "open")
     story.do(domain.ResolveAlert("a-1"))
 

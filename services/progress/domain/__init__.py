@@ -53,6 +53,7 @@ from services.progress.domain.steps import (
     decline_recommendation,
     recommend_step,
 )
+from services.progress.domain.waits import waiting
 
 __all__ = [
     "MAX_WINDOW_DAYS",
@@ -107,4 +108,5 @@ __all__ = [
     "report_substance_use",
     "resolve_alert",
     "review_again",
+    "waiting",
 ]

@@ -1,10 +1,11 @@
 """After the program: the future-steps meeting, check-in calls, and the alumni."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
-from contracts.decisions import Guard, Moment, Refused, Unwake, Wake, Woke, require
+from contracts.decisions import Guard, Moment, Refused, Woke, require
 from contracts.progress import AftercarePlanned, AlumniEnrolled, CheckInCompleted, CheckInDue, CheckInMissed
+from contracts.rulebook import Rulebook
 from services.progress.domain.extension import drop_extension
 from services.progress.domain.facts import Aftercare, Stage
 from services.progress.domain.recommend import close_all, review_relapse
@@ -79,7 +80,6 @@ def plan_aftercare(state: Episode, command: PlanAftercare, moment: Moment) -> Fa
     return [
         *close_all(state, "superseded"),
         *drop_extension(state, moment, "aftercare"),
-        Unwake("evaluate"),
         AftercarePlanned(
             **about(state, moment.actor),
             aftercare_plan_id=moment.new_id("aftercare"),
@@ -90,7 +90,6 @@ def plan_aftercare(state: Episode, command: PlanAftercare, moment: Moment) -> Fa
             until_on=today + timedelta(days=calls.days),
         ),
         moved(state, moment, Stage.AFTERCARE, "T27"),
-        Wake(after_days(today, calls.cadence_days, state.tz), "check_in"),
     ]
 
 
@@ -103,7 +102,7 @@ def ask_check_in(state: Episode, _message: Woke, moment: Moment) -> Facts:
     if due_on > plan.until_on or moment.at < midnight(due_on, state.tz):
         return []
     due = CheckInDue(**about(state, moment.actor), check_in=plan.called + 1, due_on=due_on)
-    return [due, Wake(after_days(due_on, 1, state.tz), "check_in_missed")]
+    return [due]
 
 
 def record_check_in(state: Episode, command: RecordCheckIn, moment: Moment) -> Facts:
@@ -116,7 +115,7 @@ def record_check_in(state: Episode, command: RecordCheckIn, moment: Moment) -> F
         message = f"A call that reached somebody says how they are: {', '.join(STATUSES)}."
         raise Refused("status_unknown", message, status=422)
     if not command.reached:
-        return _missed(state, plan, plan.due_on, moment)
+        return [_missed(state, plan, plan.due_on, moment)]
     done = CheckInCompleted(
         **about(state, moment.actor),
         check_in=plan.called,
@@ -124,7 +123,7 @@ def record_check_in(state: Episode, command: RecordCheckIn, moment: Moment) -> F
         status_summary=command.status_summary or "",
     )
     relapse = [review_relapse] if command.status_summary == "relapse" else []
-    return then(state, moment, [done, *_next_call(state, plan)], *relapse)
+    return then(state, moment, [done], *relapse)
 
 
 def miss_check_in(state: Episode, _message: Woke, moment: Moment) -> Facts:
@@ -134,7 +133,7 @@ def miss_check_in(state: Episode, _message: Woke, moment: Moment) -> Facts:
         return []
     if state.day(moment.at) <= plan.due_on:
         return []
-    return _missed(state, plan, plan.due_on, moment)
+    return [_missed(state, plan, plan.due_on, moment)]
 
 
 def enrol_alumni(state: Episode, command: EnrolAlumni, moment: Moment) -> Facts:
@@ -154,8 +153,6 @@ def enrol_alumni(state: Episode, command: EnrolAlumni, moment: Moment) -> Facts:
         *close_all(state, "superseded"),
         AlumniEnrolled(**about(state, moment.actor), enrolled_on=today),
         moved(state, moment, Stage.ALUMNI, "T29"),
-        Unwake("check_in"),
-        Unwake("check_in_missed"),
     ]
 
 
@@ -176,12 +173,16 @@ def next_call_on(plan: Aftercare) -> date:
     return plan.started_on + timedelta(days=plan.cadence_days * (plan.called + 1))
 
 
-def _missed(state: Episode, plan: Aftercare, due_on: date, moment: Moment) -> Facts:
-    missed = CheckInMissed(**about(state, moment.actor), check_in=plan.called, due_on=due_on)
-    return [missed, *_next_call(state, plan)]
-
-
-def _next_call(state: Episode, plan: Aftercare) -> Facts:
+def waits(state: Episode, _rules: Rulebook) -> dict[str, datetime]:
+    """The next call, or the end of the day on which one is due."""
+    plan = state.aftercare
+    if state.stage is not Stage.AFTERCARE or plan is None:
+        return {}
+    if plan.due_on is not None:
+        return {"check_in_missed": after_days(plan.due_on, 1, state.tz)}
     due_on = next_call_on(plan)
-    told: Facts = [Unwake("check_in_missed")]
-    return [*told, Wake(midnight(due_on, state.tz), "check_in")] if due_on <= plan.until_on else told
+    return {"check_in": midnight(due_on, state.tz)} if due_on <= plan.until_on else {}
+
+
+def _missed(state: Episode, plan: Aftercare, due_on: date, moment: Moment) -> CheckInMissed:
+    return CheckInMissed(**about(state, moment.actor), check_in=plan.called, due_on=due_on)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from contracts.decisions import Moment, Wake
+from contracts.decisions import Moment
 from contracts.intake import PatientAdmitted
 from contracts.progress import EpisodeStarted, OutreachAttempted
 from contracts.scheduling import (
@@ -22,7 +22,6 @@ from services.progress.domain.facts import (
     AttendanceNoted,
     AttendanceStruck,
     Contact,
-    ContactNoted,
     MissNoted,
     ScheduleNoted,
     ScheduleStuck,
@@ -34,7 +33,7 @@ from services.progress.domain.facts import (
 from services.progress.domain.plan import weigh_goals
 from services.progress.domain.recommend import review_attendance, review_step_down
 from services.progress.domain.state import Episode
-from services.progress.domain.telling import Facts, about, after_days, band_of, moved, running, then
+from services.progress.domain.telling import Facts, about, band_of, moved, running, then
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class LogOutreach:
 
 
 def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) -> Facts:
-    """An admission begins an episode and takes over its open alerts; the extension is thought of in time."""
+    """An admission begins an episode and takes over its open alerts."""
     if state is not None:
         return []
     admitted = Admitted(
@@ -78,9 +77,7 @@ def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) 
         weekly_minutes=event.prescribed_weekly_minutes,
         tz=event.tz,
     )
-    notice = after_days(event.planned_end_on, -moment.rules.progress.extension_notice_days, event.tz)
-    unheeded = [Wake(a.due_ack_at, f"alert_due:{a.id}") for a in admitted.alerts if not a.acknowledged]
-    return [admitted, started, Wake(notice, "extension_due"), *unheeded]
+    return [admitted, started]
 
 
 def note_schedule(
@@ -157,14 +154,14 @@ def note_week(state: Episode, event: TreatmentWeekClosed, moment: Moment) -> Fac
 def log_outreach(state: Episode, command: LogOutreach, moment: Moment) -> Facts:
     """Attempts count from the last attendance on; reaching somebody may explain two thin weeks."""
     running(state)
-    contact = Contact(state.day(moment.at), command.channel, command.reached)
     attempted = OutreachAttempted(
         **about(state, moment.actor),
         channel=command.channel,
         attempts=len(attempts_in_vain(state)) + 1,
         reached=command.reached,
+        attempted_on=state.day(moment.at),
     )
-    return then(state, moment, [ContactNoted(contact), attempted], review_attendance)
+    return then(state, moment, [attempted], review_attendance)
 
 
 def attempts_in_vain(state: Episode) -> list[Contact]:

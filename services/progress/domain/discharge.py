@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from contracts.decisions import Guard, Moment, Unwake, require
+from contracts.decisions import Guard, Moment, require
 from contracts.progress import PatientDischarged
 from contracts.vocabulary import DischargeReason
 from services.progress.domain.aftercare import aftercare_is_over
@@ -16,7 +16,6 @@ from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, at_stage, clinical, days_between, moved, running
 
 IN_TREATMENT = (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
-WAKES = ("extension_due", "evaluate", "check_in", "check_in_missed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ class DischargePatient:
 
 
 def discharge_patient(state: Episode, command: DischargePatient, moment: Moment) -> Facts:
-    """End the episode; every wake is taken back, alerts stay with whoever has to close them."""
+    """End the episode; alerts stay with whoever has to close them."""
     running(state)
     require("discharge_refused", "The patient cannot be discharged", _guards(state, command, moment))
     today = state.day(moment.at)
@@ -51,8 +50,6 @@ def discharge_patient(state: Episode, command: DischargePatient, moment: Moment)
         *drop_extension(state, moment, "discharged"),
         discharged,
         moved(state, moment, Stage.DISCHARGED, _transition(state, command.reason)),
-        *(Unwake(what) for what in WAKES if what != "extension_due"),
-        *(Unwake(f"alert_due:{alert.id}") for alert in state.alerts),
     ]
 
 

@@ -5,27 +5,23 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from contracts import progress as said
-from contracts.decisions import Unwake, Wake
 from services.progress.domain.facts import (
     Admitted,
     Aftercare,
     Alert,
-    AlertLapsed,
     AttendanceNoted,
     AttendanceStruck,
-    ContactNoted,
+    Contact,
     Direction,
     Extension,
     Kind,
     MissNoted,
     Pursuit,
-    Readmitted,
     Recommendation,
     Result,
     ScheduleNoted,
     ScheduleStuck,
     Stage,
-    UseNoted,
     WeekNoted,
 )
 from services.progress.domain.state import Episode
@@ -60,11 +56,11 @@ def evolve(state: Episode | None, fact: Any) -> Episode:
     return fold(state, fact) if fold else state
 
 
-def fold(state: Episode, facts: Sequence[Any]) -> Episode:
-    """The episode after several facts; wakes change nothing."""
+def fold(state: Episode | None, facts: Sequence[Any]) -> Episode:
+    """The episode after several facts."""
     for fact in facts:
-        if not isinstance(fact, (Wake, Unwake)):
-            state = evolve(state, fact)
+        state = evolve(state, fact)
+    assert state is not None
     return state
 
 
@@ -142,14 +138,17 @@ def _week(state: Episode, fact: WeekNoted) -> Episode:
     return replace(state, weeks=tuple(weeks[-KEPT_WEEKS:]))
 
 
-@_on(ContactNoted)
-def _contacted(state: Episode, fact: ContactNoted) -> Episode:
-    return replace(state, contacts=(*state.contacts, fact.contact)[-KEPT_CONTACTS:])
+@_on(said.OutreachAttempted)
+def _contacted(state: Episode, fact: said.OutreachAttempted) -> Episode:
+    if fact.attempted_on is None:
+        return state
+    contact = Contact(fact.attempted_on, fact.channel, fact.reached)
+    return replace(state, contacts=(*state.contacts, contact)[-KEPT_CONTACTS:])
 
 
-@_on(UseNoted)
-def _used(state: Episode, fact: UseNoted) -> Episode:
-    return replace(state, use_reported_on=fact.reported_on)
+@_on(said.SubstanceUseReported)
+def _used(state: Episode, fact: said.SubstanceUseReported) -> Episode:
+    return replace(state, use_reported_on=fact.reported_on or state.use_reported_on)
 
 
 @_on(said.TreatmentPlanApproved)
@@ -216,12 +215,7 @@ def _acknowledged(state: Episode, fact: said.SafetyAlertAcknowledged) -> Episode
 
 @_on(said.SafetyAlertEscalated)
 def _escalated(state: Episode, fact: said.SafetyAlertEscalated) -> Episode:
-    return _alert(state, fact.alert_id, escalations=fact.escalation)
-
-
-@_on(AlertLapsed)
-def _lapsed(state: Episode, fact: AlertLapsed) -> Episode:
-    return _alert(state, fact.alert_id, lapsed=True)
+    return _alert(state, fact.alert_id, escalations=fact.escalation, escalated_at=fact.escalated_at)
 
 
 @_on(said.SafetyAlertResolved)
@@ -293,6 +287,8 @@ def _up_approved(state: Episode, fact: said.StepUpApproved) -> Episode:
     closed = _close(state, fact.recommendation_id, "approved")
     if fact.kind == Kind.TRANSFER:
         return closed
+    if fact.planned_end_on is not None:
+        closed = replace(closed, planned_end_on=fact.planned_end_on, aftercare=None)
     return replace(
         closed,
         weekly_minutes=fact.to_weekly_minutes,
@@ -325,7 +321,7 @@ def _extension_given(state: Episode, fact: said.ExtensionApproved) -> Episode:
 
 @_on(said.ExtensionDenied)
 def _extension_denied(state: Episode, _fact: said.ExtensionDenied) -> Episode:
-    return replace(state, extension=None)
+    return replace(state, extension=None, denied_end_on=state.planned_end_on)
 
 
 @_on(said.AftercarePlanned)
@@ -351,11 +347,6 @@ def _call_made(state: Episode, fact: said.CheckInCompleted) -> Episode:
 @_on(said.CheckInMissed)
 def _call_missed(state: Episode, _fact: said.CheckInMissed) -> Episode:
     return _call(state, due_on=None, missed=state.aftercare.missed + 1 if state.aftercare else 0)
-
-
-@_on(Readmitted)
-def _readmitted(state: Episode, fact: Readmitted) -> Episode:
-    return replace(state, planned_end_on=fact.planned_end_on, aftercare=None)
 
 
 @_on(said.PatientDischarged)

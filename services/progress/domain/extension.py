@@ -1,14 +1,16 @@
 """More days: drafted by Handrail before the planned end, decided by a clinician (T20)."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from contracts.decisions import Guard, Moment, Unwake, Wake, Woke, require
+from contracts.decisions import Guard, Moment, Woke, require
 from contracts.progress import ExtensionApproved, ExtensionDenied, ExtensionRequested
+from contracts.rulebook import Rulebook
 from services.progress.domain.facts import Stage
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, after_days, clinical, running
 
+IN_TREATMENT = (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
 NO_REASON = "clinical_judgement"
 
 
@@ -24,7 +26,7 @@ def draft_extension(state: Episode, _message: Woke, moment: Moment) -> Facts:
     """The planned end is near: with required goals open, more days are asked for."""
     end = state.planned_end_on
     notice = after_days(end, -moment.rules.progress.extension_notice_days, state.tz)
-    treated = state.stage in (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
+    treated = state.stage in IN_TREATMENT
     if not treated or state.extension or not state.remaining_required or moment.at < notice:
         return []
     longest = state.admitted_on + timedelta(days=moment.rules.program.max_days)
@@ -66,23 +68,27 @@ def decide_extension(state: Episode, command: DecideExtension, moment: Moment) -
     if not command.approve:
         reason = command.reason or NO_REASON
         return [ExtensionDenied(**about(state, moment.actor), request_id=asked.id, reason=reason)]
-    notice = -moment.rules.progress.extension_notice_days
     return [
         ExtensionApproved(
             **about(state, moment.actor),
             request_id=asked.id,
             from_planned_end_on=state.planned_end_on,
             to_planned_end_on=asked.to_planned_end_on,
-        ),
-        Wake(after_days(asked.to_planned_end_on, notice, state.tz), "extension_due"),
+        )
     ]
+
+
+def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
+    """When the planned end comes near, as long as required goals are open and nobody has decided."""
+    end = state.planned_end_on
+    decided = state.extension is not None or state.denied_end_on == end
+    if state.stage not in IN_TREATMENT or decided or not state.remaining_required:
+        return {}
+    return {"extension_due": after_days(end, -rules.progress.extension_notice_days, state.tz)}
 
 
 def drop_extension(state: Episode, moment: Moment, reason: str) -> Facts:
     """Nobody needs the days any more."""
-    told: Facts = [Unwake("extension_due")]
-    if state.extension:
-        told.append(
-            ExtensionDenied(**about(state, moment.actor), request_id=state.extension.id, reason=reason)
-        )
-    return told
+    if state.extension is None:
+        return []
+    return [ExtensionDenied(**about(state, moment.actor), request_id=state.extension.id, reason=reason)]

@@ -98,8 +98,8 @@ class Alert:
     severity: Risk
     due_ack_at: datetime
     acknowledged: bool = False
-    lapsed: bool = False
     escalations: int = 0
+    escalated_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,34 +211,6 @@ class WeekNoted:
     week: Week
 
 
-@dataclass(frozen=True, slots=True)
-class ContactNoted:
-    """Somebody tried to reach the person on a day."""
-
-    contact: Contact
-
-
-@dataclass(frozen=True, slots=True)
-class UseNoted:
-    """The site's day on which substance use became known."""
-
-    reported_on: date
-
-
-@dataclass(frozen=True, slots=True)
-class AlertLapsed:
-    """The time to acknowledge a safety alert ran out."""
-
-    alert_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Readmitted:
-    """Treatment begins again after aftercare, with a new planned end."""
-
-    planned_end_on: date
-
-
 PRIVATE_FACTS: tuple[type, ...] = (
     Admitted,
     ScheduleNoted,
@@ -247,8 +219,4 @@ PRIVATE_FACTS: tuple[type, ...] = (
     AttendanceStruck,
     MissNoted,
     WeekNoted,
-    ContactNoted,
-    UseNoted,
-    AlertLapsed,
-    Readmitted,
 )

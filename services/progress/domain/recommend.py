@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from contracts.decisions import Moment, Unwake, Wake, Woke
+from contracts.decisions import Moment, Woke
 from contracts.progress import StepDownRecommended, StepUpRecommended
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import Criterion, LevelOfCare, ProgramKind
@@ -69,11 +69,11 @@ def rung_up(state: Episode, rules: Rulebook) -> Rung | None:
 
 def step_down_criteria(state: Episode, moment: Moment) -> tuple[Criterion, ...]:
     """Every condition of a step-down with what was found; all must hold."""
-    return (*_lasting_criteria(state, moment), *_timed_criteria(state, moment))
+    return (*_lasting(state, moment.rules), *_timed(state, moment))
 
 
-def _lasting_criteria(state: Episode, moment: Moment) -> tuple[Criterion, ...]:
-    rules = moment.rules.progress
+def _lasting(state: Episode, rulebook: Rulebook) -> tuple[Criterion, ...]:
+    rules = rulebook.progress
     required = [p for p in state.goals if p.goal.required_for_step_down]
     weeks = [w.ratio for w in state.weeks if w.ratio is not None][-rules.attendance_weeks :]
     ratios = [*reversed(weeks), *[0] * (rules.attendance_weeks - len(weeks))]
@@ -99,7 +99,7 @@ def _lasting_criteria(state: Episode, moment: Moment) -> tuple[Criterion, ...]:
     )
 
 
-def _timed_criteria(state: Episode, moment: Moment) -> tuple[Criterion, ...]:
+def _timed(state: Episode, moment: Moment) -> tuple[Criterion, ...]:
     """The conditions that time alone can mend."""
     rules = moment.rules.progress
     today = state.day(moment.at)
@@ -132,20 +132,12 @@ def review_step_down(state: Episode, moment: Moment) -> Facts:
         return []
     criteria = step_down_criteria(state, moment)
     if not all(c.met for c in criteria):
-        told = close(state, standing.id, "criteria_no_longer_met") if standing else []
-        return [*told, *_wait(state, moment)]
+        return [withdrawn(state, standing.id, "criteria_no_longer_met")] if standing else []
     if standing is not None and standing.from_minutes == state.weekly_minutes:
         return []
     rung = rung_down(state, moment.rules)
-    told = close(state, standing.id, "superseded") if standing else []
+    told: Facts = [withdrawn(state, standing.id, "superseded")] if standing else []
     return [*told, *recommend_down(state, rung, criteria, "rule", moment)] if rung else told
-
-
-def _wait(state: Episode, moment: Moment) -> Facts:
-    """Where nothing but time is missing, ask to be woken when it has passed."""
-    if not all(c.met for c in _lasting_criteria(state, moment)):
-        return []
-    return [Wake(_time_is_ripe(state, moment), "evaluate")]
 
 
 def review_again(state: Episode, _message: Woke, moment: Moment) -> Facts:
@@ -153,8 +145,17 @@ def review_again(state: Episode, _message: Woke, moment: Moment) -> Facts:
     return review_step_down(state, moment)
 
 
-def _time_is_ripe(state: Episode, moment: Moment) -> datetime:
-    rules = moment.rules.progress
+def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
+    """The ends of what is on the table; and where nothing but time is missing, when it has passed."""
+    ends = {f"recommendation_expires:{r.id}": r.expires_at for r in state.recommendations if not r.closed}
+    idle = state.stage is Stage.ATTENDING and state.step_down is None
+    if not idle or rung_down(state, rules) is None or not all(c.met for c in _lasting(state, rules)):
+        return ends
+    return {**ends, "evaluate": _time_is_ripe(state, rules)}
+
+
+def _time_is_ripe(state: Episode, rulebook: Rulebook) -> datetime:
+    rules = rulebook.progress
     ripe = [after_days(state.stepped_on, rules.spacing_days, state.tz)]
     if state.use_reported_on is not None and state.program_kind in SUBSTANCE_PROGRAMS:
         ripe.append(after_days(state.use_reported_on, rules.clean_days, state.tz))
@@ -179,8 +180,7 @@ def recommend_down(
             criteria=tuple(criteria),
             generated_by=generated_by,
             expires_at=expires_at,
-        ),
-        Wake(expires_at, f"recommendation_expires:{recommendation_id}"),
+        )
     ]
 
 
@@ -203,8 +203,7 @@ def recommend_up(
             criteria=tuple(criteria),
             generated_by=generated_by,
             expires_at=expires_at,
-        ),
-        Wake(expires_at, f"recommendation_expires:{recommendation_id}"),
+        )
     ]
 
 
@@ -279,18 +278,10 @@ def _reached_since(state: Episode, day: date) -> bool:
     return any(c.reached and c.on >= day for c in state.contacts)
 
 
-def close(state: Episode, recommendation_id: str, reason: str) -> Facts:
-    """Take a recommendation off the table, and its wake back."""
-    return [
-        withdrawn(state, recommendation_id, reason),
-        Unwake(f"recommendation_expires:{recommendation_id}"),
-    ]
-
-
 def close_all(state: Episode, reason: str) -> Facts:
     """Take everything off the table."""
     standing = [r for way in Direction if (r := state.recommendation(way)) is not None]
-    return [fact for r in standing for fact in close(state, r.id, reason)]
+    return [withdrawn(state, r.id, reason) for r in standing]
 
 
 def expire_recommendation(state: Episode, message: Woke, _moment: Moment) -> Facts:

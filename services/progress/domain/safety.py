@@ -1,9 +1,9 @@
 """What cannot wait: safety alerts, and substance use that became known."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
-from contracts.decisions import Guard, Moment, Refused, Unwake, Wake, Woke, require
+from contracts.decisions import Guard, Moment, Refused, Woke, require
 from contracts.progress import (
     SafetyAlertAcknowledged,
     SafetyAlertEscalated,
@@ -11,8 +11,9 @@ from contracts.progress import (
     SafetyAlertResolved,
     SubstanceUseReported,
 )
+from contracts.rulebook import Rulebook
 from contracts.vocabulary import Risk
-from services.progress.domain.facts import Alert, AlertLapsed, UseNoted
+from services.progress.domain.facts import Alert
 from services.progress.domain.recommend import review_relapse, review_step_down
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, after_days, clinical, running, then
@@ -58,8 +59,7 @@ def raise_suicide_alert(state: Episode, moment: Moment) -> Facts:
             kind=SUICIDE_RISK,
             severity=Risk.MODERATE,
             due_ack_at=due,
-        ),
-        Wake(due, f"alert_due:{alert_id}"),
+        )
     ]
 
 
@@ -77,8 +77,7 @@ def acknowledge_alert(state: Episode, command: AcknowledgeAlert, moment: Moment)
             alert_id=alert.id,
             acknowledged_at=moment.at,
             late=moment.at > alert.due_ack_at,
-        ),
-        Unwake(f"alert_due:{alert.id}"),
+        )
     ]
 
 
@@ -91,7 +90,7 @@ def resolve_alert(state: Episode, command: ResolveAlert, moment: Moment) -> Fact
         [clinical(moment), Guard("acknowledged", alert.acknowledged, "nobody acknowledged it yet")],
     )
     resolved = SafetyAlertResolved(**about(state, moment.actor), alert_id=alert.id, resolved_at=moment.at)
-    return then(state, moment, [resolved, Unwake(f"alert_due:{alert.id}")], review_step_down)
+    return then(state, moment, [resolved], review_step_down)
 
 
 def escalate_alert(state: Episode, message: Woke, moment: Moment) -> Facts:
@@ -108,11 +107,21 @@ def escalate_alert(state: Episode, message: Woke, moment: Moment) -> Facts:
         severity=alert.severity,
         due_ack_at=alert.due_ack_at,
         escalation=alert.escalations + 1,
+        escalated_at=moment.at,
         to_role=rules.escalate_to[min(alert.escalations, len(rules.escalate_to) - 1)],
     )
-    lapsed = [] if alert.lapsed else [AlertLapsed(alert.id)]
-    again = timedelta(minutes=rules.escalate_minutes[alert.severity])
-    return [*lapsed, escalated, Wake(moment.at + again, message.what)]
+    return [escalated]
+
+
+def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
+    """When each alert that nobody acknowledged is due, and due again after every escalation."""
+    return {
+        f"alert_due:{a.id}": a.due_ack_at
+        if a.escalated_at is None
+        else a.escalated_at + timedelta(minutes=rules.intake.escalate_minutes[a.severity])
+        for a in state.alerts
+        if not a.acknowledged
+    }
 
 
 def report_substance_use(state: Episode, command: ReportSubstanceUse, moment: Moment) -> Facts:
@@ -131,9 +140,10 @@ def report_substance_use(state: Episode, command: ReportSubstanceUse, moment: Mo
         source=command.source,
         used_on=command.used_on,
         classification=command.classification,
+        reported_on=today,
     )
     relapse = [review_relapse] if command.classification == "relapse" else []
-    return then(state, moment, [reported, UseNoted(today)], review_step_down, *relapse)
+    return then(state, moment, [reported], review_step_down, *relapse)
 
 
 def _alert(state: Episode, alert_id: str) -> Alert:

@@ -70,6 +70,8 @@ class Episode:
     step_down: str | None = None
     step_up: str | None = None
     extension: Extension | None = None
+    denied_end_on: date | None = None
+    """The planned end that somebody decided not to move."""
     aftercare: Aftercare | None = None
     discharged_on: date | None = None
 

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
-from contracts.decisions import Guard, Moment, Refused, Unwake, Wake, require
+from contracts.decisions import Guard, Moment, Refused, require
 from contracts.progress import LevelOfCareChanged, RecommendationDeclined, StepDownApproved, StepUpApproved
 from contracts.vocabulary import Criterion, LevelOfCare
-from services.progress.domain.facts import Direction, Kind, Readmitted, Recommendation, Stage
+from services.progress.domain.facts import Direction, Kind, Recommendation, Stage
 from services.progress.domain.recommend import (
     Rung,
-    close,
     may_readmit,
     recommend_down,
     recommend_up,
@@ -21,13 +21,13 @@ from services.progress.domain.state import Episode
 from services.progress.domain.telling import (
     Facts,
     about,
-    after_days,
     at_stage,
     band_of,
     clinical,
     moved,
     running,
     then,
+    withdrawn,
 )
 
 
@@ -82,7 +82,7 @@ def approve_recommendation(state: Episode, command: ApproveRecommendation, momen
         guards.append(Guard("patient_agreed", command.patient_agreed, "the patient has not agreed"))
     require("step_down_refused" if down else "step_up_refused", "The step cannot be approved", guards)
     other = state.recommendation(Direction.UP if down else Direction.DOWN)
-    told = close(state, other.id, "superseded") if other else []
+    told = [withdrawn(state, other.id, "superseded")] if other else []
     return then(state, moment, [*told, *_approved(state, standing, command, moment)], review_step_down)
 
 
@@ -103,8 +103,7 @@ def decline_recommendation(state: Episode, command: DeclineRecommendation, momen
     return [
         RecommendationDeclined(
             **about(state, moment.actor), recommendation_id=standing.id, by="clinician", reason=command.reason
-        ),
-        Unwake(f"recommendation_expires:{standing.id}"),
+        )
     ]
 
 
@@ -118,7 +117,7 @@ def recommend_step(state: Episode, command: RecommendStep, moment: Moment) -> Fa
         [clinical(moment), *step_guards(state, rung, command.direction, moment)],
     )
     standing = state.recommendation(command.direction)
-    told = close(state, standing.id, "superseded") if standing else []
+    told = [withdrawn(state, standing.id, "superseded")] if standing else []
     if command.direction is Direction.DOWN:
         criteria = step_down_criteria(state, moment)
         return [*told, *recommend_down(state, rung, criteria, "clinician", moment)]
@@ -175,20 +174,20 @@ def step_guards(state: Episode, rung: Rung, direction: Direction, moment: Moment
 def _approved(
     state: Episode, standing: Recommendation, command: ApproveRecommendation, moment: Moment
 ) -> Facts:
-    event = StepDownApproved if standing.direction is Direction.DOWN else StepUpApproved
-    told: Facts = [
-        event(
-            **about(state, moment.actor),
-            recommendation_id=standing.id,
-            kind=standing.kind,
-            to_level=standing.to_level,
-            to_weekly_minutes=standing.to_minutes,
-            effective_on=command.effective_on,
-            approver_id=moment.actor.id,
-            patient_agreed=command.patient_agreed,
-        ),
-        Unwake(f"recommendation_expires:{standing.id}"),
-    ]
+    down = standing.direction is Direction.DOWN
+    readmits = standing.kind is Kind.READMIT
+    what: dict[str, Any] = {
+        **about(state, moment.actor),
+        "recommendation_id": standing.id,
+        "kind": standing.kind,
+        "to_level": standing.to_level,
+        "to_weekly_minutes": standing.to_minutes,
+        "effective_on": command.effective_on,
+        "approver_id": moment.actor.id,
+        "patient_agreed": command.patient_agreed,
+    }
+    end = _new_end(state, command.effective_on, moment) if readmits else None
+    told: Facts = [StepDownApproved(**what) if down else StepUpApproved(**what, planned_end_on=end)]
     if standing.kind is not Kind.TRANSFER and standing.to_level != state.level:
         told.append(
             LevelOfCareChanged(
@@ -200,23 +199,16 @@ def _approved(
                 authorization_required=state.authorized,
             )
         )
-    if standing.kind is Kind.READMIT:
-        told += _readmitted(state, command.effective_on, moment)
+    if readmits:
+        told.append(moved(state, moment, Stage.ATTENDING, "T28"))
     return told
 
 
-def _readmitted(state: Episode, effective_on: date, moment: Moment) -> Facts:
+def _new_end(state: Episode, effective_on: date, moment: Moment) -> date:
+    """The planned end of somebody who is readmitted; never past the program's longest stay."""
     program = moment.rules.program
     longest = state.admitted_on + timedelta(days=program.max_days)
-    end = min(effective_on + timedelta(days=program.default_days), longest)
-    notice = moment.rules.progress.extension_notice_days
-    return [
-        Readmitted(max(end, state.planned_end_on)),
-        moved(state, moment, Stage.ATTENDING, "T28"),
-        Unwake("check_in"),
-        Unwake("check_in_missed"),
-        Wake(after_days(max(end, state.planned_end_on), -notice, state.tz), "extension_due"),
-    ]
+    return max(min(effective_on + timedelta(days=program.default_days), longest), state.planned_end_on)
 
 
 def _standing(state: Episode, recommendation_id: str) -> Recommendation:

@@ -1,0 +1,43 @@
+"""What an episode waits for: every instant at which time alone changes something, read off its state."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from contracts.decisions import Moment, Unwake, Wake
+from contracts.rulebook import Rulebook
+from services.progress.domain import aftercare, extension, recommend, safety
+from services.progress.domain.evolve import fold
+from services.progress.domain.state import Episode
+from services.progress.domain.telling import Facts
+
+_AREAS: tuple[Callable[[Episode, Rulebook], Mapping[str, datetime]], ...] = (
+    safety.waits,
+    recommend.waits,
+    extension.waits,
+    aftercare.waits,
+)
+
+
+def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
+    """What to be woken for, and when; nothing once the episode is over."""
+    if state.over:
+        return {}
+    return {what: at for area in _AREAS for what, at in area(state, rules).items()}
+
+
+def waiting(decide: Callable[[Any, Any, Moment], Sequence[Any]]) -> Callable[[Any, Any, Moment], Facts]:
+    """A decision with the wakes that follow from it: decisions themselves ask for none."""
+
+    def decided(state: Episode | None, message: Any, moment: Moment) -> Facts:
+        facts = decide(state, message, moment)
+        return [*facts, *_asked(state, facts, moment.rules)] if facts else []
+
+    return decided
+
+
+def _asked(state: Episode | None, facts: Sequence[Any], rules: Rulebook) -> Facts:
+    before = waits(state, rules) if state is not None else {}
+    after = waits(fold(state, facts), rules)
+    gone = [Unwake(what) for what in before if what not in after]
+    return [*gone, *(Wake(at, what) for what, at in after.items() if before.get(what) != at)]
