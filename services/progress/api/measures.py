@@ -1,0 +1,51 @@
+"""Measures, what people tell of use, and safety alerts over HTTP."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from pydantic import Field
+
+from contracts.vocabulary import (
+    Token,
+)
+from services.chassis.http import Answer, Body, Call
+from services.progress import domain
+from services.progress.api.forms import Day
+
+routes = APIRouter()
+
+
+class MeasuresBody(Body):
+    instrument: Token
+    answers: Annotated[tuple[int, ...], Field(max_length=60)]
+
+
+class SubstanceUseBody(Body):
+    source: Token
+    used_on: Day
+    classification: Token
+
+
+@routes.post("/v1/episodes/{episode_id}/measures", status_code=201)
+async def record_measure(episode_id: Token, body: MeasuresBody, call: Call) -> Answer:
+    """Score one instrument; the answers are not kept."""
+    return await call.take(domain.RecordMeasure(body.instrument, body.answers), on=episode_id)
+
+
+@routes.post("/v1/episodes/{episode_id}/substance-use", status_code=201)
+async def report_substance_use(episode_id: Token, body: SubstanceUseBody, call: Call) -> Answer:
+    """Report a lapse or relapse."""
+    command = domain.ReportSubstanceUse(body.source, body.used_on, body.classification)
+    return await call.take(command, on=episode_id)
+
+
+@routes.post("/v1/episodes/{episode_id}/safety-alerts/{alert_id}/acknowledge", status_code=201)
+async def acknowledge_alert(episode_id: Token, alert_id: Token, call: Call) -> Answer:
+    """Take a safety alert in hand."""
+    return await call.take(domain.AcknowledgeAlert(alert_id), on=episode_id)
+
+
+@routes.post("/v1/episodes/{episode_id}/safety-alerts/{alert_id}/resolve", status_code=201)
+async def resolve_alert(episode_id: Token, alert_id: Token, call: Call) -> Answer:
+    """Close a safety alert."""
+    return await call.take(domain.ResolveAlert(alert_id), on=episode_id)
