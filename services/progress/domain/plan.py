@@ -8,8 +8,8 @@ from contracts.decisions import Guard, Moment, Refused, require
 from contracts.progress import Goal, GoalMet, GoalProgressed, GoalReopened, Measure, TreatmentPlanApproved
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import GoalCategory
-from services.progress.domain.evolve import KEPT_SITTINGS, KEPT_WEEKS
 from services.progress.domain.facts import Pursuit, Stage
+from services.progress.domain.folds.course import KEPT_SITTINGS, KEPT_WEEKS
 from services.progress.domain.recommend import review_step_down
 from services.progress.domain.scales import followed, is_followed, scale_of
 from services.progress.domain.state import Episode
