@@ -345,6 +345,25 @@ class OpenAlert(Part):
     acknowledged: bool
 
 
+class CoverageTerm(Part):
+    """Who pays, and whether they want to be asked first."""
+
+    coverage_id: Token
+    payer_id: Token
+    plan_kind: PlanKind
+    auth_required: bool
+    valid_from: Day | None = None
+
+
+class AuthorizedTerm(Part):
+    """What a payer has said yes to, and for which days."""
+
+    authorization_id: Token
+    level: LevelOfCare
+    valid_from: Day
+    valid_to: Day
+
+
 class PatientAdmitted(PatientEvent):
     """A person was admitted to a program; an episode of care begins."""
 
@@ -364,3 +383,5 @@ class PatientAdmitted(PatientEvent):
     baseline: tuple[InstrumentResult, ...] = ()
     certification: Certification | None = None
     open_alerts: tuple[OpenAlert, ...] = ()
+    coverage: CoverageTerm | None = None
+    authorizations: tuple[AuthorizedTerm, ...] = ()

@@ -420,6 +420,20 @@ _COMMON: dict[str, Any] = {
     "certified_on": "2026-11-28",
     "next_due_on": "2027-01-27",
     "died_on": "2026-11-20",
+    "coverage": {
+        "coverage_id": "coverage-0198a3",
+        "payer_id": "payer-blue",
+        "plan_kind": "commercial",
+        "auth_required": True,
+    },
+    "authorizations": [
+        {
+            "authorization_id": "auth-0198a4",
+            "level": _LEVEL,
+            "valid_from": "2026-10-05",
+            "valid_to": "2026-12-31",
+        }
+    ],
     "escalated_at": "2026-11-02T22:25:00Z",
     "attempted_on": "2026-10-20",
     "first_service_on": "2026-10-05",

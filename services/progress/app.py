@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from contracts import catalogue
-from contracts.intake import PatientAdmitted
+from contracts.intake import AuthorizationRecorded, CoverageVerified, PatientAdmitted
 from contracts.scheduling import (
     AttendanceCorrected,
     ScheduleInfeasible,
@@ -51,6 +51,8 @@ service = Service(
     },
     hears={
         PatientAdmitted: episode(domain.open_episode, creates=True),
+        CoverageVerified: episode(domain.note_coverage, creates=True),
+        AuthorizationRecorded: episode(domain.note_authorization, creates=True),
         WeeklyScheduleAgreed: episode(domain.note_schedule),
         WeeklyScheduleChanged: episode(domain.note_schedule),
         ScheduleInfeasible: episode(domain.note_infeasible),

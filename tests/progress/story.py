@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from contracts.decisions import Moment, Refused, Unwake, Wake, Woke
 from contracts.event import Event
-from contracts.intake import InstrumentResult, PatientAdmitted
+from contracts.intake import AuthorizedTerm, CoverageTerm, InstrumentResult, PatientAdmitted
 from contracts.rulebook import rulebook
 from contracts.scheduling import (
     AttendanceCorrected,
@@ -48,6 +48,13 @@ PHQ_DOWN = domain.WantedGoal(
     GoalCategory.MENTAL_HEALTH, "instrument", "<=", 9, 7, instrument="phq9", required_for_step_down=True
 )
 OPTIONAL = domain.WantedGoal(GoalCategory.RELAPSE_PREVENTION, "attest", "ge", 1, 0)
+
+
+def authorized(id: str, level: LevelOfCare) -> AuthorizedTerm:
+    """What the payer says yes to, for longer than any story here lasts."""
+    return AuthorizedTerm(
+        authorization_id=id, level=level, valid_from=ADMITTED_ON, valid_to=ADMITTED_ON + timedelta(days=400)
+    )
 
 
 class Story:
@@ -167,6 +174,13 @@ class Story:
             "authorization_id": "auth-1",
             "primary_clinician_id": "ann",
             "baseline": baseline,
+            "coverage": CoverageTerm(
+                coverage_id="cover-1",
+                payer_id="blue",
+                plan_kind=PlanKind.COMMERCIAL,
+                auth_required=True,
+            ),
+            "authorizations": (authorized("auth-1", IOP), authorized("auth-2", OUTPATIENT)),
         }
         self.hear(PatientAdmitted(**self.common(), **{**fields, **changes}))
         return self

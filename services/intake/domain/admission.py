@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.decisions import Guard, Moment, require
-from contracts.intake import Certification, OpenAlert, PatientAdmitted
+from contracts.intake import AuthorizedTerm, Certification, CoverageTerm, OpenAlert, PatientAdmitted
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import AgeBand, ProgramKind
 from services.intake.domain import guards
@@ -89,6 +89,18 @@ def admit_patient(referral: Referral, command: AdmitPatient, moment: Moment) -> 
                 acknowledged=alert.acknowledged_at is not None,
             )
             for alert in referral.alerts
+        ),
+        coverage=CoverageTerm(
+            coverage_id=cover.id,
+            payer_id=cover.payer_id,
+            plan_kind=cover.plan_kind,
+            auth_required=cover.auth_required,
+            valid_from=cover.valid_from,
+        ),
+        authorizations=tuple(
+            AuthorizedTerm(authorization_id=a.id, level=a.level, valid_from=a.valid_from, valid_to=a.valid_to)
+            for a in referral.authorizations
+            if a.granted
         ),
     )
     return [*hand_over(referral), admitted]

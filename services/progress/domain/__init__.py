@@ -26,6 +26,7 @@ from services.progress.domain.evolve import evolve, fold
 from services.progress.domain.extension import DecideExtension, decide_extension, draft_extension
 from services.progress.domain.facts import PRIVATE_FACTS, Direction, Kind, Stage
 from services.progress.domain.measures import RecordMeasure, record_measure
+from services.progress.domain.payers import note_authorization, note_coverage
 from services.progress.domain.plan import (
     MAX_WINDOW_DAYS,
     ApprovePlan,
@@ -96,6 +97,8 @@ __all__ = [
     "fold",
     "log_outreach",
     "miss_check_in",
+    "note_authorization",
+    "note_coverage",
     "note_infeasible",
     "note_miss",
     "note_schedule",

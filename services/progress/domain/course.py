@@ -21,7 +21,9 @@ from services.progress.domain.facts import (
     Alert,
     AttendanceNoted,
     AttendanceStruck,
+    Authorized,
     Contact,
+    Covered,
     MissNoted,
     ScheduleNoted,
     ScheduleStuck,
@@ -63,11 +65,14 @@ def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) 
         weekly_minutes=event.prescribed_weekly_minutes,
         admitted_on=event.admitted_on,
         planned_end_on=event.planned_end_on,
-        authorized=event.authorization_id is not None,
         baselines={r.instrument: r.total for r in event.baseline if r.total is not None},
         alerts=tuple(
             Alert(a.alert_id, a.kind, a.severity, a.due_ack_at, acknowledged=a.acknowledged)
             for a in event.open_alerts
+        ),
+        coverage=_coverage(event),
+        authorizations=tuple(
+            Authorized(a.authorization_id, a.level, a.valid_from, a.valid_to) for a in event.authorizations
         ),
     )
     started = EpisodeStarted(
@@ -78,6 +83,14 @@ def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) 
         tz=event.tz,
     )
     return [admitted, started]
+
+
+def _coverage(event: PatientAdmitted) -> tuple[Covered, ...]:
+    known = event.coverage
+    if known is None:
+        return ()
+    since = known.valid_from or event.admitted_on
+    return (Covered(since, known.payer_id, known.plan_kind, known.auth_required),)
 
 
 def note_schedule(

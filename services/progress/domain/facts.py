@@ -5,7 +5,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from contracts.progress import Goal
-from contracts.vocabulary import AgeBand, Criterion, LevelOfCare, ProgramKind, Risk
+from contracts.vocabulary import AgeBand, Criterion, LevelOfCare, PlanKind, ProgramKind, Risk
 
 
 class Stage(StrEnum):
@@ -142,6 +142,31 @@ class Aftercare:
 
 
 @dataclass(frozen=True, slots=True)
+class Covered:
+    """Who pays from a day on, and whether they want to be asked first."""
+
+    since: date
+    payer_id: str
+    plan_kind: PlanKind
+    auth_required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """What a payer said yes to, or took back."""
+
+    id: str
+    level: LevelOfCare
+    valid_from: date
+    valid_to: date
+    granted: bool = True
+
+    def covers(self, level: LevelOfCare, first: date, last: date) -> bool:
+        """Whether it holds for a level from one day to another."""
+        return self.granted and self.level == level and self.valid_from <= first and last <= self.valid_to
+
+
+@dataclass(frozen=True, slots=True)
 class Admitted:
     """Everything that progress remembers of an admission."""
 
@@ -159,10 +184,25 @@ class Admitted:
     weekly_minutes: int
     admitted_on: date
     planned_end_on: date
-    authorized: bool
     baselines: dict[str, int]
     alerts: tuple[Alert, ...] = ()
     """The safety alerts that came with the person, open and under the ids they had."""
+    coverage: tuple[Covered, ...] = ()
+    authorizations: tuple[Authorized, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageNoted:
+    """Somebody else pays from a day on."""
+
+    coverage: Covered
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationNoted:
+    """A payer said yes, or took it back."""
+
+    authorization: Authorized
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +253,8 @@ class WeekNoted:
 
 PRIVATE_FACTS: tuple[type, ...] = (
     Admitted,
+    CoverageNoted,
+    AuthorizationNoted,
     ScheduleNoted,
     ScheduleStuck,
     AttendanceNoted,

@@ -4,11 +4,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from contracts.rulebook import Rulebook
 from contracts.vocabulary import AgeBand, LevelOfCare, ProgramKind
 from services.progress.domain.facts import (
     Aftercare,
     Alert,
+    Authorized,
     Contact,
+    Covered,
     Direction,
     Extension,
     Pursuit,
@@ -34,7 +37,6 @@ class Episode:
     program_kind: ProgramKind
     age_band: AgeBand
     clinician_id: str
-    authorized: bool
     admitted_on: date
     planned_end_on: date
     home_level: LevelOfCare
@@ -48,6 +50,8 @@ class Episode:
     stage: Stage = Stage.ADMITTED
     extended: bool = False
     stepped_down: bool = False
+    coverage: tuple[Covered, ...] = ()
+    authorizations: tuple[Authorized, ...] = ()
     schedule_version: int = 0
     planned_minutes: int = 0
     schedule_pending: bool = False
@@ -94,6 +98,17 @@ class Episode:
     def level_on(self, day: date) -> LevelOfCare:
         """The level of care on a day; an approved change holds from its own date on."""
         return self.level if day >= self.level_since else self.level_before
+
+    def payer_on(self, day: date) -> Covered | None:
+        """Who pays on a day, as far as anybody said."""
+        known = [c for c in self.coverage if c.since <= day]
+        return max(known, key=lambda c: c.since, default=self.coverage[0] if self.coverage else None)
+
+    def rules_on(self, day: date, rules: Rulebook) -> Rulebook:
+        """The rules for this person on a day: of the site, the program and whoever pays then."""
+        payer = self.payer_on(day)
+        keys = (payer.payer_id, str(payer.plan_kind)) if payer else ()
+        return rules.at(self.network_id, self.site_id, self.program_id, keys)
 
     def scores(self, instrument: str) -> tuple[Result, ...]:
         """The newest results of an instrument, oldest first."""

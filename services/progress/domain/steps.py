@@ -196,12 +196,17 @@ def _approved(
                 from_level=state.level,
                 to_level=standing.to_level,
                 effective_on=command.effective_on,
-                authorization_required=state.authorized,
+                authorization_required=_asks_first(state, command.effective_on),
             )
         )
     if readmits:
         told.append(moved(state, moment, Stage.ATTENDING, "T28"))
     return told
+
+
+def _asks_first(state: Episode, day: date) -> bool:
+    payer = state.payer_on(day)
+    return payer is not None and payer.auth_required
 
 
 def _new_end(state: Episode, effective_on: date, moment: Moment) -> date:

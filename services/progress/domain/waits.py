@@ -1,6 +1,7 @@
 """What an episode waits for: every instant at which time alone changes something, read off its state."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -27,9 +28,11 @@ def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
 
 
 def waiting(decide: Callable[[Any, Any, Moment], Sequence[Any]]) -> Callable[[Any, Any, Moment], Facts]:
-    """A decision with the wakes that follow from it: decisions themselves ask for none."""
+    """A decision under the rules of whoever pays, with the wakes that follow: decisions ask for none."""
 
     def decided(state: Episode | None, message: Any, moment: Moment) -> Facts:
+        if state is not None:
+            moment = replace(moment, rules=state.rules_on(state.day(moment.at), moment.rules))
         facts = decide(state, message, moment)
         return [*facts, *_asked(state, facts, moment.rules)] if facts else []
 

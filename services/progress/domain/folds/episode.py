@@ -5,6 +5,8 @@ from dataclasses import replace
 from contracts import progress as said
 from services.progress.domain.facts import (
     Admitted,
+    AuthorizationNoted,
+    CoverageNoted,
     Extension,
     Stage,
 )
@@ -25,7 +27,8 @@ def begin(fact: Admitted) -> Episode:
         program_kind=fact.program_kind,
         age_band=fact.age_band,
         clinician_id=fact.clinician_id,
-        authorized=fact.authorized,
+        coverage=fact.coverage,
+        authorizations=fact.authorizations,
         admitted_on=fact.admitted_on,
         planned_end_on=fact.planned_end_on,
         home_level=fact.level,
@@ -62,3 +65,15 @@ def _extension_denied(state: Episode, _fact: said.ExtensionDenied) -> Episode:
 @on(said.PatientDischarged)
 def _discharged(state: Episode, fact: said.PatientDischarged) -> Episode:
     return replace(state, discharged_on=fact.discharged_on)
+
+
+@on(CoverageNoted)
+def _covered(state: Episode, fact: CoverageNoted) -> Episode:
+    others = [c for c in state.coverage if c.since != fact.coverage.since]
+    return replace(state, coverage=tuple(sorted([*others, fact.coverage], key=lambda c: c.since)))
+
+
+@on(AuthorizationNoted)
+def _authorized(state: Episode, fact: AuthorizationNoted) -> Episode:
+    others = [a for a in state.authorizations if a.id != fact.authorization.id]
+    return replace(state, authorizations=(*others, fact.authorization))
