@@ -14,6 +14,7 @@ DEMO ?=
 FAULTS ?= --minutes 5
 SEEDS ?= 1 2 3
 SEQUENCES ?= 10000
+SIDE_BY_SIDE ?= --numprocesses auto --maxprocesses 4 --dist loadfile
 
 # A service account often has no home to keep a cache in.
 ifneq ($(shell test -n "$$HOME" -a -w "$$HOME" && echo writable),writable)
@@ -59,8 +60,8 @@ format: setup ## Format and mend what can be mended without thinking
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: setup ## Run every test but the long ones
-	$(BIN)/pytest -q --durations=15
+test: setup ## Run every test but the long ones, a file at a time on each of a few processors
+	$(BIN)/pytest -q --durations=15 $(SIDE_BY_SIDE)
 
 long: setup ## Run the long tests: whole lives with servers killed, upgraded and flooded, and generated lives of referrals
 	$(BIN)/pytest -q --durations=15 -m long

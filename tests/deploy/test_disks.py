@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -209,9 +210,9 @@ def test_nothing_stays_mounted() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_killed_parent_leaves_no_mount_and_no_image(number: signal.Signals, tmp_path: Path) -> None:
-    folder = tmp_path.parent.parent.parent / f"handrail-orphan-{os.getpid()}-{int(number)}"
-    folder.mkdir(mode=0o711)
+def test_a_killed_parent_leaves_no_mount_and_no_image(number: signal.Signals) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="handrail-orphan-"))
+    folder.chmod(0o711)
     lines = f"""
         import pathlib, signal, time
         from deploy.local.disks import Disk
