@@ -98,7 +98,7 @@ NEW_EVENT = (
     ),
     _after("services/notify/domain/__init__.py", "    week_changed,\n", "    week_reviewed,\n"),
     _after("services/notify/domain/__init__.py", '    "week_changed",\n', '    "week_reviewed",\n'),
-    _after("services/notify/domain/reactions.py", "    StepUpRecommended,\n", "    WeekReviewed,\n"),
+    _after("services/notify/domain/reactions.py", "    PatientDischarged,\n", "    WeekReviewed,\n"),
     _after("services/notify/domain/reactions.py", "    PersonMet,\n", "    WeekSeen,\n"),
     Change(
         "services/notify/domain/reactions.py",

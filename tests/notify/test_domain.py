@@ -97,14 +97,14 @@ RECOMMENDATION: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("reaction", "event", "template"),
     [
-        (domain.step_down_recommended, StepDownRecommended(**COMMON, **RECOMMENDATION), "review_step_down"),
+        (domain.raise_task, StepDownRecommended(**COMMON, **RECOMMENDATION), "review_step_down"),
         (
-            domain.step_up_recommended,
+            domain.raise_task,
             StepUpRecommended(**COMMON, **RECOMMENDATION, trigger="relapse"),
             "review_step_up",
         ),
         (
-            domain.extension_requested,
+            domain.raise_task,
             ExtensionRequested(
                 **COMMON,
                 request_id="x-1",
@@ -115,9 +115,9 @@ RECOMMENDATION: dict[str, Any] = {
             ),
             "review_extension",
         ),
-        (domain.check_in_due, CheckInDue(**COMMON, check_in=1, due_on=date(2026, 10, 5)), "check_in_due"),
+        (domain.raise_task, CheckInDue(**COMMON, check_in=1, due_on=date(2026, 10, 5)), "check_in_due"),
         (
-            domain.schedule_infeasible,
+            domain.raise_task,
             ScheduleInfeasible(**COMMON, wanted_weekly_minutes=540, cause="no_seat"),
             "week_infeasible",
         ),
@@ -134,7 +134,7 @@ def test_what_staff_must_do_becomes_one_task(reaction: Any, event: Any, template
 def test_a_review_goes_to_the_primary_clinician_once_there_is_one() -> None:
     person = fold(stranger(), domain.patient_admitted(stranger(), admitted(), moment()))
 
-    facts = domain.step_down_recommended(person, StepDownRecommended(**COMMON, **RECOMMENDATION), moment())
+    facts = domain.raise_task(person, StepDownRecommended(**COMMON, **RECOMMENDATION), moment())
 
     assert [f.message.recipient for f in facts if isinstance(f, MessageQueued)] == ["clin-1"]
 
@@ -282,8 +282,7 @@ def test_after_a_discharge_nothing_is_told_but_a_safety_alert() -> None:
     assert domain.week_agreed(person, agreed(), moment()) == []
     assert domain.session_missed(person, missed(consecutive_missed=9), moment()) == []
     assert (
-        domain.check_in_due(person, CheckInDue(**COMMON, check_in=1, due_on=date(2026, 12, 5)), moment())
-        == []
+        domain.raise_task(person, CheckInDue(**COMMON, check_in=1, due_on=date(2026, 12, 5)), moment()) == []
     )
     assert domain.patient_discharged(person, discharged(), moment(cause="again")) == []
     assert queued(domain.safety_alert_raised(person, alert(), moment())) == [("safety_alert", NOON)]
@@ -360,6 +359,6 @@ def test_what_was_told_is_remembered_within_bounds() -> None:
     person = reachable()
     for n in range(KEYS_KEPT + 50):
         event = CheckInDue(**COMMON, check_in=n, due_on=date(2026, 10, 5))
-        person = replace(fold(person, domain.check_in_due(person, event, moment(cause=f"c{n}"))), queued={})
+        person = replace(fold(person, domain.raise_task(person, event, moment(cause=f"c{n}"))), queued={})
 
     assert len(person.told) == KEYS_KEPT

@@ -32,7 +32,7 @@ def at_risk(**figures: Any) -> WeekAtRisk:
 def test_the_care_team_hears_what_a_week_can_still_come_to(
     figures: dict[str, Any], template: str, coming: str, floor: bool
 ) -> None:
-    facts = domain.week_at_risk(reachable(), at_risk(**figures), moment())
+    facts = domain.raise_task(reachable(), at_risk(**figures), moment())
     assert [t for t, _ in queued(facts)] == [template]
     (message,) = [f.message for f in facts if isinstance(f, MessageQueued)]
     sentence = text_of(message.template_id, message.words)
@@ -63,8 +63,8 @@ def test_who_could_make_room_and_whose_hard_day_comes_are_tasks_of_the_care_team
     booster = BoosterProposed(**known, risk_date_id="r", on=MONDAY, options=())
 
     for facts, template in (
-        (domain.move_proposed(reachable(), move, moment()), "move_proposed"),
-        (domain.booster_proposed(reachable(), booster, moment()), "booster_proposed"),
+        (domain.raise_task(reachable(), move, moment()), "move_proposed"),
+        (domain.raise_task(reachable(), booster, moment()), "booster_proposed"),
     ):
         assert [t for t, _ in queued(facts)] == [template]
         (message,) = [f.message for f in facts if isinstance(f, MessageQueued)]

@@ -37,6 +37,11 @@ def when_open(at: datetime, tz: str, quiet: QuietHours) -> datetime:
     return datetime.combine(day, morning, tzinfo=zone(tz)).astimezone(UTC)
 
 
+def midnight_after(day: date, tz: str) -> datetime:
+    """The instant at which a civil day is over."""
+    return datetime.combine(day + timedelta(days=1), time(), tzinfo=zone(tz)).astimezone(UTC)
+
+
 def say_day(day: date) -> str:
     """A date such as `Mon 5 Oct`."""
     return f"{_DAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"

@@ -2,7 +2,6 @@
 
 from contracts.decisions import Moment
 from contracts.intake import (
-    AuthorizationRunningLow,
     ConsentExpired,
     ConsentGranted,
     ConsentRevoked,
@@ -16,24 +15,17 @@ from contracts.intake import (
     WaitlistOfferMade,
 )
 from contracts.progress import (
-    CheckInDue,
-    ExtensionRequested,
+    MeasuresDue,
     PatientDischarged,
-    StepDownRecommended,
-    StepUpRecommended,
 )
 from contracts.scheduling import (
     AttendanceCorrected,
-    BoosterProposed,
-    MoveProposed,
-    ScheduleInfeasible,
     SessionMissed,
-    WeekAtRisk,
     WeeklyScheduleAgreed,
     WeeklyScheduleChanged,
 )
 from contracts.vocabulary import DeclineReason, DischargeReason, MissKind
-from services.notify.domain.hours import say_day, say_instant, say_week
+from services.notify.domain.hours import midnight_after, say_day, say_instant, say_week
 from services.notify.domain.person import (
     NO_CONSENT,
     REVOKED,
@@ -159,41 +151,6 @@ def _tell_week(
     return tell_patient(person, moment, template_id, key, words, topic=_WEEK)
 
 
-def schedule_infeasible(person: Person, event: ScheduleInfeasible, moment: Moment) -> list[Fact]:
-    """A scheduler must decide what the machine could not."""
-    words = {"minutes": str(event.wanted_weekly_minutes), "cause": event.cause}
-    return tell_staff(person, moment, "week_infeasible", f"infeasible:{moment.cause}", words)
-
-
-_EVERY_DAY_COUNTS = " Any missed day of this calendar breaks the minimum."
-
-
-def week_at_risk(person: Person, event: WeekAtRisk, moment: Moment) -> list[Fact]:
-    """Whoever treats the person can still fill a week, or knows that it is lost."""
-    coming = event.credited_minutes + event.booked_minutes
-    words = {
-        "date": say_day(event.week_start),
-        "coming": str(event.reachable_minutes if event.lost else coming),
-        "minutes": str(event.level_min_minutes),
-        "options": str(len(event.options)),
-        "floor": _EVERY_DAY_COUNTS if event.slack_minutes == 0 else "",
-    }
-    task = "week_lost" if event.lost else "week_at_risk"
-    return tell_staff(person, moment, task, f"at_risk:{moment.cause}", words)
-
-
-def move_proposed(person: Person, event: MoveProposed, moment: Moment) -> list[Fact]:
-    """Only the person and whoever treats them can agree to other seats."""
-    words = {"week": say_week(event.to_slots), "until": say_instant(event.expires_at, person.tz)}
-    return tell_staff(person, moment, "move_proposed", f"move:{event.move_id}", words)
-
-
-def booster_proposed(person: Person, event: BoosterProposed, moment: Moment) -> list[Fact]:
-    """Whoever treats the person can book more support around a day that will be hard."""
-    words = {"date": say_day(event.on), "options": str(len(event.options))}
-    return tell_staff(person, moment, "booster_proposed", f"booster:{event.risk_date_id}", words)
-
-
 _MISSED = {MissKind.NO_SHOW: "appointment_missed", MissKind.SITE_CANCELLED: "appointment_cancelled"}
 """Who called off in time needs no message."""
 
@@ -226,43 +183,6 @@ def attendance_corrected(person: Person, event: AttendanceCorrected, moment: Mom
     return tell_patient(person, moment, "appointment_corrected", f"corrected:{event.local_date}", words)
 
 
-def step_down_recommended(person: Person, event: StepDownRecommended, moment: Moment) -> list[Fact]:
-    """A clinician reviews the recommendation."""
-    words = {"until": say_instant(event.expires_at, person.tz)}
-    return tell_staff(person, moment, "review_step_down", f"review:{event.recommendation_id}", words)
-
-
-def step_up_recommended(person: Person, event: StepUpRecommended, moment: Moment) -> list[Fact]:
-    """A clinician reviews the recommendation."""
-    words = {"until": say_instant(event.expires_at, person.tz), "trigger": event.trigger}
-    return tell_staff(person, moment, "review_step_up", f"review:{event.recommendation_id}", words)
-
-
-def extension_requested(person: Person, event: ExtensionRequested, moment: Moment) -> list[Fact]:
-    """A clinician reviews the extension."""
-    words = {"date": say_day(event.to_planned_end_on)}
-    return tell_staff(person, moment, "review_extension", f"review:{event.request_id}", words)
-
-
-def check_in_due(person: Person, event: CheckInDue, moment: Moment) -> list[Fact]:
-    """Staff makes the call."""
-    words = {"number": str(event.check_in), "date": say_day(event.due_on)}
-    return tell_staff(person, moment, "check_in_due", f"check_in:{event.check_in}:{event.due_on}", words)
-
-
-def authorization_running_low(person: Person, event: AuthorizationRunningLow, moment: Moment) -> list[Fact]:
-    """Somebody asks the payer for more in time, or at the latest now."""
-    template_id = "authorization_ended" if event.ended else "authorization_low"
-    words = {
-        "units": str(event.units_left),
-        "kind": event.unit_kind,
-        "days": str(event.days_left),
-        "date": say_day(event.last_covered_on),
-    }
-    key = f"{template_id}:{event.authorization_id}:{event.last_covered_on}"
-    return tell_staff(person, moment, template_id, key, words)
-
-
 _PARTED = (DeclineReason.UNREACHABLE, DeclineReason.PATIENT_DECLINED)
 """Ends in which nobody speaks to the person any more; in the others staff say how it goes on."""
 
@@ -282,3 +202,11 @@ def patient_discharged(person: Person, event: PatientDischarged, moment: Moment)
         return []
     closing = [] if why == DECEASED else tell_patient(person, moment, "goodbye", "goodbye", {})
     return [*withdraw_all(person, why, moment), *closing, PersonLeft(why)]
+
+
+def measures_due(person: Person, event: MeasuresDue, moment: Moment) -> list[Fact]:
+    """The person hears of a form that waits for them, in words that do not say which."""
+    until = midnight_after(event.expires_on, person.tz)
+    words = {"date": say_day(event.expires_on)}
+    key = f"form:{event.due_on}:{event.reminder}"
+    return tell_patient(person, moment, "form_waiting", key, words, topic="form", useful_until=until)

@@ -56,6 +56,7 @@ _ALL = (
     ),
     _patient("time_offered", "A time has become free for you. Please call us by {until} if you want it."),
     _patient("goodbye", "Thank you. This is our last message to you. You can call us at any time."),
+    _patient("form_waiting", "There is a short form for you to fill in by {date}. Please ask us for it."),
     _staff("new_referral", "admissions", "New referral ({urgency}). Make the first contact."),
     _staff(
         "referral_linked",
@@ -128,6 +129,29 @@ _ALL = (
         "biller",
         "The authorization is over: {units} units ({kind}) and {days} days left, last covered day {date}. "
         "Ask the payer for more.",
+    ),
+    _staff("plan_due", "clinician", "{number} sessions attended and no plan signed: it is due now."),
+    _staff("plan_overdue", "clinician", "{number} sessions attended and no plan signed: it is overdue."),
+    _staff("plan_review_due", "clinician", "The plan must be reviewed by {date}."),
+    _staff("plan_review_overdue", "clinician", "The plan should have been reviewed by {date}."),
+    _staff("measures_missed", "care_team", "The form that was due on {date} was not filled in. Ask for it."),
+    _staff(
+        "use_unconfirmed",
+        "clinician",
+        "An answer points to substance use that nobody has asked about yet. Ask, and record what you learn.",
+    ),
+    _staff("team_asked", "care_team", "Your opinion on a recommendation is asked for. Please answer."),
+    _staff("review_task", "clinician", "Look at this by {date}: {about}."),
+    _staff("certification_due", "clinician", "The need for treatment must be certified again by {date}."),
+    _staff(
+        "certification_lapsed",
+        "clinician",
+        "The certification ended on {date}. Treatment goes on; the payer may not pay until it is renewed.",
+    ),
+    _staff(
+        "community_referral_due",
+        "care_team",
+        "Nobody has said what became of a referral outside ({kind}). Find out, and close it.",
     ),
     _staff("check_in_due", "care_team", "Check-in call {number} is due on {date}."),
 )
