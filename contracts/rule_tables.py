@@ -1,4 +1,4 @@
-"""The tables of the rulebook about groups, who leads them, closed days, codes and risk dates."""
+"""The tables of the rulebook about groups, closed days, codes, risk dates, plans and measures."""
 
 from datetime import date
 from typing import Annotated, Literal
@@ -99,4 +99,38 @@ class HolidayRules(Table):
     days: tuple[Holiday, ...]
     observed: dict[Literal["saturday", "sunday"], Literal[-1, 0, 1]]
     """By how many days a date that falls on a weekend moves."""
+    cite: str
+
+
+class PlanRules(Table):
+    modalities: tuple[str, ...] = Field(min_length=1)
+    """What an intervention may be."""
+    cite: str
+
+
+class Curriculum(Table):
+    """What a person takes in over the weeks: kinds of group, and how many sessions of each."""
+
+    parts: dict[GroupKind, Annotated[int, Field(gt=0)]] = Field(min_length=1)
+    cite: str = Field(min_length=1)
+
+
+class Cadence(Table):
+    """How often an instrument is asked for."""
+
+    programs: tuple[ProgramKind, ...]
+    every_days: int = Field(ge=1)
+    with_baseline: bool = False
+    """Only of somebody who began with it."""
+    cite: str = Field(min_length=1)
+
+
+class MeasureRules(Table):
+    cadence: dict[str, Cadence]
+    """By instrument."""
+    expiry_days: int = Field(ge=1)
+    """For how long a request stands; when they have passed it is missed."""
+    reminder_days: int = Field(ge=1)
+    use_free_results: int = Field(ge=1)
+    """So many results without use in a row, and the next with use is news."""
     cite: str

@@ -13,10 +13,13 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from contracts import instruments
 from contracts.rule_tables import (
     CodeRules,
+    Curriculum,
     FacilitatorRules,
     GroupRules,
     HolidayRules,
+    MeasureRules,
     MoveRules,
+    PlanRules,
     RiskDateRules,
 )
 from contracts.rule_tables import Table as _Table
@@ -97,6 +100,8 @@ class PayerRules(_Table):
     certification_required: bool
     certification_days: int
     certifier_credentials: tuple[str, ...]
+    plan_physician_signature: bool
+    """Whether a plan comes into force only with a physician's signature beside the other two."""
     cite: str
 
 
@@ -201,7 +206,11 @@ class ProgressRules(_Table):
     dropout_days: int
     dropout_attempts: int
     dropout_channels: int
-    plan_review_days: int
+    plan_due_sessions: int = Field(ge=1)
+    """By which attended session a plan is signed."""
+    plan_review_days: int = Field(ge=1)
+    plan_review_warn_days: tuple[Annotated[int, Field(gt=0)], ...]
+    """How many days ahead of a review somebody is told."""
     readmit_days: int
     never_attended_days: int
     never_attended_attempts: int
@@ -238,6 +247,9 @@ class Rulebook(_Table):
     risk_dates: RiskDateRules
     moves: MoveRules
     progress: ProgressRules
+    plans: PlanRules
+    curricula: dict[str, Curriculum] = Field(default_factory=dict)
+    measures: MeasureRules
     instruments: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What is done differently from the instruments' own definitions, by instrument."""
     checkins: CheckInRules
@@ -253,6 +265,8 @@ class Rulebook(_Table):
                 instruments.adjusted(instruments.find(name), changes)
             except LookupError as error:
                 raise ValueError(f"there is no instrument {name}") from error
+        if strangers := sorted(self.measures.cadence.keys() - set(instruments.names())):
+            raise ValueError(f"there is no instrument {strangers[0]}")
         return self
 
     def band(self, level: LevelOfCare, age_band: AgeBand) -> Band:

@@ -26,6 +26,8 @@ class MeasureRecorded(PatientEvent):
     change_from_previous: Score | None = None
     off_track: bool | None = None
     """The total is above what predicts a poor outcome at this week of treatment."""
+    supersedes_measure_id: Token | None = None
+    """The entry that was wrong."""
 
 
 class ProfileRecorded(PatientEvent):
@@ -40,6 +42,8 @@ class ProfileRecorded(PatientEvent):
     previous: dict[Token, Score] = Field(default_factory=dict)
     baseline: dict[Token, Score] = Field(default_factory=dict)
     flags: tuple[Token, ...] = ()
+    supersedes_measure_id: Token | None = None
+    """The entry that was wrong."""
 
 
 class SubstanceUseReported(PatientEvent):

@@ -9,9 +9,11 @@ class Measure(Part):
 
     kind: Token
     instrument: Token | None = None
+    """Of a count it is what is counted: a kind of session, of group or of recovery activity, or homework."""
     comparator: Token
     target: Score
     window_days: Count
+    subscale: Token | None = None
 
 
 class Goal(Part):
@@ -56,6 +58,8 @@ class GoalProgressed(PatientEvent):
     value: Score
     percent: Count
     trend: Token
+    current: bool = True
+    """Not once the value has grown older than the goal's window."""
 
 
 class GoalMet(PatientEvent):
@@ -86,6 +90,16 @@ class TreatmentPlanDrafted(PatientEvent):
     interventions: tuple[Intervention, ...] = ()
     curriculum: Token | None = None
     drafted_on: Day
+
+
+class PlanSigned(PatientEvent):
+    """One of those who must sign a draft did."""
+
+    plan_id: Token
+    version: Count
+    role: Token
+    """patient, clinician or physician."""
+    signed_on: Day
 
 
 class TreatmentPlanReviewed(PatientEvent):

@@ -39,15 +39,6 @@ def test_every_instrument_with_a_total_is_recorded_by_its_own_definition(
     assert (measured.total, measured.band) == (total, band)
 
 
-@pytest.mark.parametrize(("instrument", "items"), [("bam", 17), ("cssrs", 6), ("edeq", 28)])
-def test_an_instrument_without_a_total_in_points_is_refused(instrument: str, items: int) -> None:
-    command = domain.RecordMeasure(instrument, (0,) * items)
-
-    refused = attending().refuses(command, code="instrument_without_total")
-    assert refused.status == 422
-    assert "phq9" in refused.hint
-
-
 def test_a_refusal_names_the_items_and_repeats_no_answer() -> None:
     command = domain.RecordMeasure("phq9", (1, 77, 1, 1, 1, 1, 1, -77, 1))
 

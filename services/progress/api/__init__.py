@@ -1,12 +1,12 @@
-"""The HTTP of progress: plans, measures, decisions, aftercare and discharge."""
+"""The HTTP of progress: plans, measures, records, decisions, aftercare and discharge."""
 
 from fastapi import APIRouter
 
 from services.chassis.http import PROBLEMS
-from services.progress.api import aftercare, course, decisions, episodes, measures, plans
+from services.progress.api import aftercare, course, decisions, episodes, measures, plans, records
 
 routes = APIRouter(tags=["progress"], responses=PROBLEMS)
-for _part in (episodes, plans, measures, decisions, course, aftercare):
+for _part in (episodes, plans, measures, records, decisions, course, aftercare):
     routes.include_router(_part.routes)
 
 __all__ = ["routes"]

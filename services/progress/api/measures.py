@@ -10,32 +10,47 @@ from contracts.vocabulary import (
 )
 from services.chassis.http import Answer, Body, Call
 from services.progress import domain
-from services.progress.api.forms import Day
+from services.progress.api.forms import Answered, Day, Time
 
 routes = APIRouter()
 
 
 class MeasuresBody(Body):
     instrument: Token
-    answers: Annotated[tuple[int, ...], Field(max_length=60)]
+    answers: Annotated[tuple[Answered, ...], Field(max_length=60)]
+    administered_at: Time | None = None
+    version: Token | None = None
+    lifetime_months: Annotated[int, Field(ge=0, le=1200)] | None = None
+    supersedes: Token | None = None
 
 
 class SubstanceUseBody(Body):
     source: Token
     used_on: Day
     classification: Token
+    supersedes: Token | None = None
 
 
 @routes.post("/v1/episodes/{episode_id}/measures", status_code=201)
 async def record_measure(episode_id: Token, body: MeasuresBody, call: Call) -> Answer:
     """Score one instrument; the answers are not kept."""
-    return await call.take(domain.RecordMeasure(body.instrument, body.answers), on=episode_id)
+    command = domain.RecordMeasure(
+        body.instrument,
+        body.answers,
+        administered_at=body.administered_at,
+        version=body.version,
+        lifetime_months=body.lifetime_months,
+        supersedes=body.supersedes,
+    )
+    return await call.take(command, on=episode_id)
 
 
 @routes.post("/v1/episodes/{episode_id}/substance-use", status_code=201)
 async def report_substance_use(episode_id: Token, body: SubstanceUseBody, call: Call) -> Answer:
-    """Report a lapse or relapse."""
-    command = domain.ReportSubstanceUse(body.source, body.used_on, body.classification)
+    """Report a lapse or relapse, the first time or better than before."""
+    command = domain.ReportSubstanceUse(
+        body.source, body.used_on, body.classification, supersedes=body.supersedes
+    )
     return await call.take(command, on=episode_id)
 
 

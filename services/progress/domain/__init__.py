@@ -10,6 +10,7 @@ from services.progress.domain.aftercare import (
     plan_aftercare,
     record_check_in,
 )
+from services.progress.domain.cadence import ask_for_measures
 from services.progress.domain.course import (
     LogOutreach,
     correct_attendance,
@@ -25,17 +26,32 @@ from services.progress.domain.discharge import DischargePatient, discharge_patie
 from services.progress.domain.evolve import evolve, fold
 from services.progress.domain.extension import DecideExtension, decide_extension, draft_extension
 from services.progress.domain.facts import PRIVATE_FACTS, Direction, Kind, Stage
+from services.progress.domain.goals import AttestGoal, attest_goal, weigh_again
 from services.progress.domain.measures import RecordMeasure, record_measure
 from services.progress.domain.payers import note_authorization, note_coverage
 from services.progress.domain.plan import (
-    MAX_WINDOW_DAYS,
     ApprovePlan,
-    AttestGoal,
-    WantedGoal,
+    DraftPlan,
+    ReviewPlan,
+    SignPlan,
+    WantedIntervention,
     approve_plan,
-    attest_goal,
+    ask_for_review,
+    draft_plan,
+    review_plan,
+    sign_plan,
 )
 from services.progress.domain.recommend import expire_recommendation, review_again
+from services.progress.domain.records import (
+    AssignHomework,
+    LogActivity,
+    RecordMedication,
+    ReturnHomework,
+    assign_homework,
+    log_activity,
+    record_medication,
+    return_homework,
+)
 from services.progress.domain.safety import (
     AcknowledgeAlert,
     ReportSubstanceUse,
@@ -54,6 +70,7 @@ from services.progress.domain.steps import (
     decline_recommendation,
     recommend_step,
 )
+from services.progress.domain.targets import MAX_WINDOW_DAYS, WantedGoal
 from services.progress.domain.waits import waiting
 
 __all__ = [
@@ -62,27 +79,38 @@ __all__ = [
     "AcknowledgeAlert",
     "ApprovePlan",
     "ApproveRecommendation",
+    "AssignHomework",
     "AttestGoal",
     "DecideExtension",
     "DeclineRecommendation",
     "Direction",
     "DischargePatient",
+    "DraftPlan",
     "EnrolAlumni",
     "Episode",
     "Kind",
+    "LogActivity",
     "LogOutreach",
     "PlanAftercare",
     "RecommendStep",
     "RecordCheckIn",
     "RecordMeasure",
+    "RecordMedication",
     "ReportSubstanceUse",
     "ResolveAlert",
+    "ReturnHomework",
+    "ReviewPlan",
+    "SignPlan",
     "Stage",
     "WantedGoal",
+    "WantedIntervention",
     "acknowledge_alert",
     "approve_plan",
     "approve_recommendation",
     "ask_check_in",
+    "ask_for_measures",
+    "ask_for_review",
+    "assign_homework",
     "attest_goal",
     "correct_attendance",
     "count_attendance",
@@ -90,11 +118,13 @@ __all__ = [
     "decline_recommendation",
     "discharge_patient",
     "draft_extension",
+    "draft_plan",
     "enrol_alumni",
     "escalate_alert",
     "evolve",
     "expire_recommendation",
     "fold",
+    "log_activity",
     "log_outreach",
     "miss_check_in",
     "note_authorization",
@@ -108,8 +138,13 @@ __all__ = [
     "recommend_step",
     "record_check_in",
     "record_measure",
+    "record_medication",
     "report_substance_use",
     "resolve_alert",
+    "return_homework",
     "review_again",
+    "review_plan",
+    "sign_plan",
     "waiting",
+    "weigh_again",
 ]

@@ -15,6 +15,7 @@ from contracts.scheduling import (
     WeeklyScheduleChanged,
 )
 from contracts.vocabulary import ServiceKind
+from services.progress.domain.curriculum import review_curriculum
 from services.progress.domain.evolve import evolve
 from services.progress.domain.facts import (
     Admitted,
@@ -32,10 +33,12 @@ from services.progress.domain.facts import (
     Week,
     WeekNoted,
 )
-from services.progress.domain.plan import weigh_goals
+from services.progress.domain.goals import weigh_goals
+from services.progress.domain.kept import Start
+from services.progress.domain.plan import ask_for_plan
 from services.progress.domain.recommend import review_attendance, review_step_down
 from services.progress.domain.state import Episode
-from services.progress.domain.telling import Facts, about, band_of, moved, running, then
+from services.progress.domain.telling import Facts, about, band_of, midnight, moved, running, then
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,9 @@ def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) 
         authorizations=tuple(
             Authorized(a.authorization_id, a.level, a.valid_from, a.valid_to) for a in event.authorizations
         ),
+        starts={
+            r.instrument: Start(r.total, r.subscales, r.administered_at, r.version) for r in event.baseline
+        },
     )
     started = EpisodeStarted(
         **about(evolve(None, admitted), moment.actor),
@@ -118,7 +124,15 @@ def note_infeasible(state: Episode, event: ScheduleInfeasible, _moment: Moment) 
 
 def count_attendance(state: Episode, event: SessionAttended, moment: Moment) -> Facts:
     """Taking part counts; the first creditable minutes make an episode attended (T14)."""
-    sitting = Sitting(event.session_id, event.local_date, event.creditable_minutes, event.service_kind)
+    sitting = Sitting(
+        session_id=event.session_id,
+        on=event.local_date,
+        minutes=event.creditable_minutes,
+        service_kind=event.service_kind,
+        group_kind=event.group_kind,
+        starts_at=min(event.start_at, moment.at),
+        event_id=moment.cause,
+    )
     return _sat(state, sitting, moment)
 
 
@@ -126,9 +140,22 @@ def correct_attendance(state: Episode, event: AttendanceCorrected, moment: Momen
     """A correction replaces what was said of a session; closed weeks come again by themselves."""
     known = {s.session_id: s for s in state.sittings}.get(event.session_id)
     if not event.attended:
-        return [] if state.over or known is None else [AttendanceStruck(event.session_id)]
-    kind = known.service_kind if known else ServiceKind.GROUP
-    return _sat(state, Sitting(event.session_id, event.local_date, event.creditable_minutes, kind), moment)
+        if state.over or known is None:
+            return []
+        return then(state, moment, [AttendanceStruck(event.session_id)], weigh_goals, review_step_down)
+    return _sat(
+        state,
+        Sitting(
+            session_id=event.session_id,
+            on=event.local_date,
+            minutes=event.creditable_minutes,
+            service_kind=known.service_kind if known else ServiceKind.GROUP,
+            group_kind=known.group_kind if known else None,
+            starts_at=min(midnight(event.local_date, state.tz), moment.at),
+            event_id=moment.cause,
+        ),
+        moment,
+    )
 
 
 def _sat(state: Episode, sitting: Sitting, moment: Moment) -> Facts:
@@ -137,7 +164,7 @@ def _sat(state: Episode, sitting: Sitting, moment: Moment) -> Facts:
     told: Facts = [AttendanceNoted(sitting)]
     if sitting.minutes > 0 and state.stage in (Stage.ADMITTED, Stage.SCHEDULED):
         told.append(moved(state, moment, Stage.ATTENDING, "T14"))
-    return then(state, moment, told, weigh_goals, review_step_down)
+    return then(state, moment, told, ask_for_plan, weigh_goals, review_curriculum, review_step_down)
 
 
 def note_miss(state: Episode, event: SessionMissed, _moment: Moment) -> Facts:
@@ -158,6 +185,7 @@ def note_week(state: Episode, event: TreatmentWeekClosed, moment: Moment) -> Fac
         below=event.below_level_minimum,
         short=event.short_week,
         ratio=event.attendance_ratio_permille,
+        event_id=moment.cause,
     )
     if state.over or week in state.weeks:
         return []

@@ -1,11 +1,12 @@
 """What progress keeps for itself: private facts about an episode, and the values its state is made of."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
 from contracts.progress import Goal
 from contracts.vocabulary import AgeBand, Criterion, LevelOfCare, PlanKind, ProgramKind, Risk
+from services.progress.domain.kept import Start
 
 
 class Stage(StrEnum):
@@ -44,6 +45,12 @@ class Sitting:
     on: date
     minutes: int
     service_kind: str
+    group_kind: str | None = None
+    starts_at: datetime | None = field(default=None, compare=False)
+    """When it began, or was heard of if that was earlier; unknown where only a correction told of it."""
+    event_id: str = field(default="", compare=False)
+    counted: bool = field(default=True, compare=False)
+    """Not toward a part of the curriculum that began again since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,7 @@ class Week:
     below: bool
     short: bool
     ratio: int | None
+    event_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +84,8 @@ class Result:
     total: int
     change: int | None
     deteriorated: bool
+    subscales: dict[str, int] = field(default_factory=dict)
+    measure_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,8 @@ class Pursuit:
     goal: Goal
     value: int | None = None
     percent: int = 0
+    current: bool = True
+    """Not once the value has grown older than the goal's window."""
     met_on: date | None = None
     met_by: str | None = None
 
@@ -189,6 +201,7 @@ class Admitted:
     """The safety alerts that came with the person, open and under the ids they had."""
     coverage: tuple[Covered, ...] = ()
     authorizations: tuple[Authorized, ...] = ()
+    starts: dict[str, Start] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

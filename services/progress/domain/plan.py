@@ -1,312 +1,307 @@
-"""The plan: measurable goals, how far each has come, and when it is reached."""
+"""The plan: drafted from the admission on, signed, reviewed, and asked for when it is due."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from contracts.decisions import Guard, Moment, Refused, require
-from contracts.progress import Goal, GoalMet, GoalProgressed, GoalReopened, Measure, TreatmentPlanApproved
-from contracts.rulebook import Rulebook
-from contracts.vocabulary import GoalCategory
-from services.progress.domain.facts import Pursuit, Stage
-from services.progress.domain.folds.course import KEPT_SITTINGS, KEPT_WEEKS
-from services.progress.domain.recommend import review_step_down
-from services.progress.domain.scales import followed, is_followed, scale_of
-from services.progress.domain.state import Episode
-from services.progress.domain.telling import Facts, Step, about, at_stage, clinical, running, then
-
-COMPARATORS = {
-    "<=": "le",
-    "le": "le",
-    "lte": "le",
-    ">=": "ge",
-    "ge": "ge",
-    "gte": "ge",
-    "==": "eq",
-    "eq": "eq",
-}
-KINDS = {"instrument": "instrument", "attendance": "attendance", "count": "count"} | dict.fromkeys(
-    ("boolean", "attest"), "boolean"
+from contracts.decisions import Guard, Moment, Refused, Woke, require
+from contracts.progress import (
+    Goal,
+    Intervention,
+    PlanDue,
+    PlanReviewDue,
+    PlanSigned,
+    TreatmentPlanApproved,
+    TreatmentPlanDrafted,
+    TreatmentPlanReviewed,
 )
-MAX_WINDOW_DAYS = 3660
-"""A measure looks back ten years at most."""
-SERVICE_KINDS = (None, "group", "individual", "family")
+from contracts.rulebook import Rulebook
+from contracts.vocabulary import ServiceKind
+from services.progress.domain.curriculum import review_curriculum
+from services.progress.domain.extension import IN_TREATMENT
+from services.progress.domain.folds.plans import DUE, LATE, TOLD_LATE
+from services.progress.domain.goals import weigh_goals
+from services.progress.domain.kept import Draft
+from services.progress.domain.recommend import review_step_down
+from services.progress.domain.state import Episode
+from services.progress.domain.targets import WantedGoal, agreed_goals
+from services.progress.domain.telling import (
+    Facts,
+    about,
+    after_days,
+    at_stage,
+    clinical,
+    days_between,
+    running,
+    then,
+)
+
+PATIENT, CLINICIAN, PHYSICIAN = "patient", "clinician", "physician"
+SIGNERS = (PATIENT, CLINICIAN, PHYSICIAN)
+MOST_PER_WEEK = 21
+"""Three times a day: above it a frequency is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)
-class WantedGoal:
-    """A goal as a person words it, before the plan is signed."""
+class WantedIntervention:
+    """What is to be done for some of a plan's goals, which it names by their place in the list."""
 
-    category: GoalCategory
-    kind: str
-    comparator: str
-    target: int
-    window_days: int
-    instrument: str | None = None
-    required_for_step_down: bool = False
-    target_on: date | None = None
+    modality: str
+    service_kind: ServiceKind
+    times_per_week: int
+    goals: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DraftPlan:
+    """Write a plan down; it comes into force once everybody who must has signed it."""
+
+    goals: tuple[WantedGoal, ...]
+    interventions: tuple[WantedIntervention, ...] = ()
+    curriculum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignPlan:
+    """Record one signature under the draft."""
+
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
 class ApprovePlan:
-    """Sign a plan, the first or a reviewed one."""
+    """Write a plan down and sign it in one go."""
 
     goals: tuple[WantedGoal, ...]
     signed_by_patient: bool
     signed_by_clinician: bool
+    interventions: tuple[WantedIntervention, ...] = ()
+    curriculum: str | None = None
+    signed_by_physician: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class AttestGoal:
-    """A clinician states that a goal without a number is reached."""
+class ReviewPlan:
+    """Look at the plan in force again, and sign what it is from now on."""
 
-    goal_id: str
+    goals: tuple[WantedGoal, ...]
+    signed_by_patient: bool
+    signed_by_clinician: bool
+    interventions: tuple[WantedIntervention, ...] = ()
+    curriculum: str | None = None
+    signed_by_physician: bool = False
+
+
+def draft_plan(state: Episode, command: DraftPlan, moment: Moment) -> Facts:
+    """Goals exist before the first session, so that attendance may name them; a new draft replaces one."""
+    running(state)
+    require(
+        "plan_not_drafted", "The plan cannot be drafted", [at_stage(state, *IN_TREATMENT), clinical(moment)]
+    )
+    drafted = TreatmentPlanDrafted(
+        **about(state, moment.actor),
+        **_numbered(state, moment),
+        **_content(state, command, moment),
+        drafted_on=state.day(moment.at),
+    )
+    return [drafted]
+
+
+def sign_plan(state: Episode, command: SignPlan, moment: Moment) -> Facts:
+    """Signatures come in any order; the last one that is needed brings the plan into force."""
+    running(state)
+    draft = state.draft
+    if command.role not in SIGNERS:
+        message = f"A plan is signed by {', '.join(SIGNERS)}."
+        raise Refused("signer_unknown", message, status=422)
+    require(
+        "plan_not_signed",
+        "The plan cannot be signed",
+        [
+            at_stage(state, *IN_TREATMENT),
+            clinical(moment),
+            Guard("draft", draft is not None, "there is no draft to sign"),
+            Guard(
+                "unsigned",
+                draft is None or command.role not in draft.signed_by,
+                f"the {command.role} has signed it already",
+            ),
+        ],
+    )
+    assert draft is not None
+    signed = PlanSigned(
+        **about(state, moment.actor),
+        plan_id=draft.plan_id,
+        version=draft.version,
+        role=command.role,
+        signed_on=state.day(moment.at),
+    )
+    return then(state, moment, [signed], _approve_draft)
+
+
+def _approve_draft(state: Episode, moment: Moment) -> Facts:
+    draft = state.draft
+    if draft is None or set(_needed(moment.rules)) - set(draft.signed_by):
+        return []
+    return _approve(state, _content_of(draft), draft.signed_by, moment)
 
 
 def approve_plan(state: Episode, command: ApprovePlan, moment: Moment) -> Facts:
-    """Patient and clinician sign; goals kept from the plan before keep their story."""
+    """Everybody signs at once; goals kept from the plan before keep their story."""
     running(state)
+    signed = _signatures(command)
     require(
         "plan_not_signed",
         "The plan cannot come into force",
+        [at_stage(state, *IN_TREATMENT), clinical(moment), *_signed(signed, moment.rules)],
+    )
+    return _approve(state, _content(state, command, moment), signed, moment)
+
+
+def review_plan(state: Episode, command: ReviewPlan, moment: Moment) -> Facts:
+    """A review is signed like the plan; goals kept keep their story, and the next review is due anew."""
+    running(state)
+    signed = _signatures(command)
+    require(
+        "plan_not_reviewed",
+        "The plan cannot be reviewed",
         [
-            at_stage(state, Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING),
+            at_stage(state, *IN_TREATMENT),
             clinical(moment),
-            Guard("patient_signature", command.signed_by_patient, "the patient has not signed"),
-            Guard("clinician_signature", command.signed_by_clinician, "the clinician has not signed"),
+            Guard("plan_in_force", state.plan_version > 0, "no plan is in force yet"),
+            *_signed(signed, moment.rules),
         ],
     )
-    plan_id = state.plan_id or moment.new_id("plan")
     today = state.day(moment.at)
-    signed = TreatmentPlanApproved(
+    reviewed = TreatmentPlanReviewed(
         **about(state, moment.actor),
-        plan_id=plan_id,
-        version=state.plan_version + 1,
-        goals=_goals(state, command, moment),
+        **_numbered(state, moment),
+        **_content(state, command, moment),
+        signed_by=signed,
+        reviewed_on=today,
         next_review_due_on=today + timedelta(days=moment.rules.progress.plan_review_days),
     )
-    return then(state, moment, [signed], weigh_goals, review_step_down)
+    return _in_force(state, reviewed, moment)
 
 
-def attest_goal(state: Episode, command: AttestGoal, moment: Moment) -> Facts:
-    """Only goals that no number can settle are attested."""
-    running(state)
-    pursuit = next((p for p in state.goals if p.goal.goal_id == command.goal_id), None)
-    if pursuit is None:
-        raise Refused("goal_unknown", "The plan in force has no such goal.", status=404)
-    require(
-        "goal_not_attested",
-        "The goal cannot be attested",
-        [
-            clinical(moment),
-            Guard("boolean", pursuit.goal.measure.kind == "boolean", "this goal is measured, not attested"),
-            Guard("open", pursuit.met_on is None, "this goal is met already"),
-        ],
-    )
-    return then(state, moment, [_met(state, pursuit, moment, "clinician")], review_step_down)
-
-
-def weigh_goals(state: Episode, moment: Moment) -> Facts:
-    """Hold every measured goal against what is known now: progressed, met or reopened."""
-    return then(state, moment, [], *(_weighing(p.goal.goal_id) for p in state.goals))
-
-
-def goal_value(state: Episode, measure: Measure, today: date) -> int | None:
-    """The number that a goal's measure has today; None while it has none."""
-    match measure.kind:
-        case "instrument":
-            return _newest_total(state, measure, today)
-        case "attendance":
-            return _attendance(state, measure)
-        case "count":
-            return _sessions(state, measure, today)
-    return None
-
-
-def _newest_total(state: Episode, measure: Measure, today: date) -> int | None:
-    results = state.scores(measure.instrument or "")
-    if not results:
-        return None
-    age = (today - state.day(results[-1].at)).days
-    return results[-1].total if not measure.window_days or age <= measure.window_days else None
-
-
-def _attendance(state: Episode, measure: Measure) -> int | None:
-    """Permille over as many closed weeks with a ratio as the window has, and not before it has them."""
-    counted = [w for w in state.weeks if w.ratio is not None and w.scheduled_minutes]
-    wanted = max(1, measure.window_days // 7)
-    if len(counted) < wanted:
-        return None
-    weeks = counted[-wanted:]
-    creditable = sum(w.creditable_minutes for w in weeks)
-    return min(1000, 1000 * creditable // sum(w.scheduled_minutes for w in weeks))
-
-
-def _sessions(state: Episode, measure: Measure, today: date) -> int:
-    since = today - timedelta(days=measure.window_days) if measure.window_days else date.min
-    return sum(
-        s.on > since and s.minutes > 0 and measure.instrument in (None, s.service_kind)
-        for s in state.sittings
-    )
-
-
-def holds(measure: Measure, value: int) -> bool:
-    """Whether a value reaches a measure's target."""
-    match measure.comparator:
-        case "le":
-            return value <= measure.target
-        case "ge":
-            return value >= measure.target
-    return value == measure.target
-
-
-def percent(goal: Goal, value: int) -> int:
-    """How much of the way from baseline to target is done, 0 to 100."""
-    measure = goal.measure
-    if holds(measure, value):
-        return 100
-    start = goal.baseline if goal.baseline is not None else (0 if measure.comparator == "ge" else None)
-    if start is None or start == measure.target:
-        return 0
-    return max(0, min(99, 100 * (value - start) // (measure.target - start)))
-
-
-def _weighing(goal_id: str) -> Step:
-    def weigh(state: Episode, moment: Moment) -> Facts:
-        pursuit = next(p for p in state.goals if p.goal.goal_id == goal_id)
-        value = goal_value(state, pursuit.goal.measure, state.day(moment.at))
-        if value is None:
-            return []
-        return [*_progress(state, pursuit, value, moment), *_verdict(state, pursuit, value, moment)]
-
-    return weigh
-
-
-def _progress(state: Episode, pursuit: Pursuit, value: int, moment: Moment) -> Facts:
-    if value == pursuit.value:
-        return []
-    return [
-        GoalProgressed(
-            **about(state, moment.actor),
-            goal_id=pursuit.goal.goal_id,
-            value=value,
-            percent=percent(pursuit.goal, value),
-            trend=_trend(pursuit, value),
-        )
-    ]
-
-
-def _verdict(state: Episode, pursuit: Pursuit, value: int, moment: Moment) -> Facts:
-    goal = pursuit.goal
-    reached = holds(goal.measure, value)
-    if reached and pursuit.met_on is None:
-        return [_met(state, pursuit, moment, "rule")]
-    # A count once reached stays reached: sessions leaving the window are no evidence against it.
-    if reached or pursuit.met_on is None or goal.measure.kind == "count":
-        return []
-    return [
-        GoalReopened(
-            **about(state, moment.actor),
-            goal_id=goal.goal_id,
-            reason="no_longer_met",
-            remaining_required=state.remaining_required + goal.required_for_step_down,
-        )
-    ]
-
-
-def _trend(pursuit: Pursuit, value: int) -> str:
-    measure = pursuit.goal.measure
-    before = pursuit.value if pursuit.value is not None else pursuit.goal.baseline
-    if before is None or before == value:
-        return "no_change"
-    if measure.comparator == "eq":
-        nearer = abs(value - measure.target) < abs(before - measure.target)
-    else:
-        nearer = value < before if measure.comparator == "le" else value > before
-    return "improving" if nearer else "worsening"
-
-
-def _met(state: Episode, pursuit: Pursuit, moment: Moment, by: str) -> GoalMet:
-    return GoalMet(
+def _approve(state: Episode, content: dict[str, Any], signed: tuple[str, ...], moment: Moment) -> Facts:
+    today = state.day(moment.at)
+    approved = TreatmentPlanApproved(
         **about(state, moment.actor),
-        goal_id=pursuit.goal.goal_id,
-        category=pursuit.goal.category,
-        met_on=state.day(moment.at),
-        met_by=by,
-        remaining_required=state.remaining_required - pursuit.goal.required_for_step_down,
+        **_numbered(state, moment),
+        **content,
+        signed_by=signed,
+        approved_on=today,
+        next_review_due_on=today + timedelta(days=moment.rules.progress.plan_review_days),
+    )
+    return _in_force(state, approved, moment)
+
+
+def _in_force(state: Episode, plan: Any, moment: Moment) -> Facts:
+    return then(state, moment, [plan], weigh_goals, review_curriculum, review_step_down)
+
+
+def _needed(rules: Rulebook) -> tuple[str, ...]:
+    return SIGNERS if rules.payer.plan_physician_signature else (PATIENT, CLINICIAN)
+
+
+def _signatures(command: ApprovePlan | ReviewPlan) -> tuple[str, ...]:
+    said = (command.signed_by_patient, command.signed_by_clinician, command.signed_by_physician)
+    return tuple(role for role, signed in zip(SIGNERS, said, strict=True) if signed)
+
+
+def _signed(signed: Sequence[str], rules: Rulebook) -> list[Guard]:
+    return [
+        Guard(f"{role}_signature", role in signed, f"the {role} has not signed") for role in _needed(rules)
+    ]
+
+
+def _numbered(state: Episode, moment: Moment) -> dict[str, Any]:
+    known = state.plan_id or (state.draft.plan_id if state.draft else None)
+    return {"plan_id": known or moment.new_id("plan"), "version": state.plan_version + 1}
+
+
+def _content(state: Episode, command: DraftPlan | ApprovePlan | ReviewPlan, moment: Moment) -> dict[str, Any]:
+    goals = agreed_goals(state, command.goals, moment)
+    if command.curriculum is not None and command.curriculum not in moment.rules.curricula:
+        known = ", ".join(moment.rules.curricula) or "none"
+        raise Refused("curriculum_unknown", f"The curricula are: {known}.", status=422)
+    return {
+        "goals": goals,
+        "interventions": tuple(_intervention(i, goals, moment.rules) for i in command.interventions),
+        "curriculum": command.curriculum or state.curriculum,
+    }
+
+
+def _content_of(draft: Draft) -> dict[str, Any]:
+    return {"goals": draft.goals, "interventions": draft.interventions, "curriculum": draft.curriculum}
+
+
+def _intervention(wanted: WantedIntervention, goals: Sequence[Goal], rules: Rulebook) -> Intervention:
+    known = rules.plans.modalities
+    if wanted.modality not in known:
+        raise _unfit(f"its modality is one of {', '.join(known)}")
+    if not 1 <= wanted.times_per_week <= MOST_PER_WEEK:
+        raise _unfit(f"it happens 1 to {MOST_PER_WEEK} times a week")
+    if not wanted.goals or not all(1 <= number <= len(goals) for number in wanted.goals):
+        raise _unfit(f"it serves goals by their number, 1 to {len(goals)}")
+    return Intervention(
+        modality=wanted.modality,
+        service_kind=wanted.service_kind,
+        times_per_week=wanted.times_per_week,
+        goal_ids=tuple(dict.fromkeys(goals[number - 1].goal_id for number in wanted.goals)),
     )
 
 
-def _goals(state: Episode, command: ApprovePlan, moment: Moment) -> tuple[Goal, ...]:
-    if not command.goals:
-        raise Refused("plan_without_goals", "A plan has at least one measurable goal.", status=422)
-    known = {(p.goal.category, p.goal.measure): p.goal for p in state.goals}
-    goals: list[Goal] = []
-    for number, wanted in enumerate(command.goals, start=1):
-        measure = _measure(wanted, moment.rules)
-        if any((g.category, g.measure) == (wanted.category, measure) for g in goals):
-            raise Refused("goal_twice", f"Goal {number} is in the plan twice.", status=422)
-        kept = known.get((wanted.category, measure))
-        goals.append(
-            Goal(
-                goal_id=kept.goal_id if kept else moment.new_id(f"goal/{number}"),
-                category=wanted.category,
-                measure=measure,
-                baseline=state.baselines.get(measure.instrument or "")
-                if measure.kind == "instrument"
-                else None,
-                target_on=wanted.target_on,
-                required_for_step_down=wanted.required_for_step_down,
-            )
+def _unfit(problem: str) -> Refused:
+    return Refused("intervention_unfit", f"An intervention does not fit the plan: {problem}.", status=422)
+
+
+def ask_for_plan(state: Episode, moment: Moment) -> Facts:
+    """A signed plan is due by an early session; the session after that it is late, and both are said once."""
+    attended = sum(s.minutes > 0 for s in state.sittings)
+    due = moment.rules.progress.plan_due_sessions
+    loud = LATE if attended > due else DUE if attended == due else 0
+    if state.plan_version or state.stage not in IN_TREATMENT or loud <= state.plan_asked:
+        return []
+    return [PlanDue(**about(state, moment.actor), sessions_attended=attended, overdue=loud == LATE)]
+
+
+def ask_for_review(state: Episode, _message: Woke, moment: Moment) -> Facts:
+    """Some days before a review is due it is said, and once more when it is late."""
+    due = state.next_review_due_on
+    if due is None or state.plan_id is None or not _reviewed(state):
+        return []
+    left = max(TOLD_LATE, days_between(state.day(moment.at), due))
+    step = _next_notice(state, moment.rules)
+    if step is None or left > step:
+        return []
+    return [
+        PlanReviewDue(
+            **about(state, moment.actor),
+            plan_id=state.plan_id,
+            due_on=due,
+            days_left=max(0, left),
+            overdue=left == TOLD_LATE,
         )
-    return tuple(goals)
+    ]
 
 
-def _measure(wanted: WantedGoal, rules: Rulebook) -> Measure:
-    kind, comparator = KINDS.get(wanted.kind), COMPARATORS.get(wanted.comparator)
-    if kind is None or comparator is None:
-        raise _not_measurable(f"kinds are {', '.join(KINDS)}, comparators <=, >= and ==")
-    if not 0 <= wanted.window_days <= MAX_WINDOW_DAYS:
-        raise _not_measurable(f"its window is 0 to {MAX_WINDOW_DAYS} days")
-    problem = _LIMITS[kind](wanted, rules) if kind in _LIMITS else ""
-    if problem:
-        raise _not_measurable(problem)
-    return Measure(
-        kind=kind,
-        instrument=wanted.instrument,
-        comparator=comparator,
-        target=wanted.target,
-        window_days=wanted.window_days,
-    )
+def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
+    """When the next word about the coming review is due."""
+    due, step = state.next_review_due_on, _next_notice(state, rules)
+    if due is None or step is None or not _reviewed(state):
+        return {}
+    return {"plan_review": after_days(due, -step, state.tz)}
 
 
-def _not_measurable(problem: str) -> Refused:
-    return Refused("goal_not_measurable", f"A goal cannot be measured: {problem}.", status=422)
+def _reviewed(state: Episode) -> bool:
+    return state.stage in IN_TREATMENT and not state.held
 
 
-def _instrument_limit(wanted: WantedGoal, rules: Rulebook) -> str:
-    scale = scale_of(wanted.instrument or "", rules)
-    if scale is None or not is_followed(scale) or scale.limits is None:
-        return f"the instruments are {', '.join(followed(rules))}"
-    lowest, highest = scale.limits
-    fits = lowest <= wanted.target <= highest
-    return "" if fits else f"{wanted.instrument} goes from {lowest} to {highest}"
-
-
-def _attendance_limit(wanted: WantedGoal, _rules: Rulebook) -> str:
-    fits = 0 <= wanted.target <= 1000 and wanted.window_days // 7 <= KEPT_WEEKS
-    return "" if fits else f"attendance is 0 to 1000 permille over at most {KEPT_WEEKS} weeks"
-
-
-def _count_limit(wanted: WantedGoal, _rules: Rulebook) -> str:
-    fits = 0 <= wanted.target <= KEPT_SITTINGS and wanted.instrument in SERVICE_KINDS
-    return (
-        "" if fits else f"sessions are counted up to {KEPT_SITTINGS}, all or of group, individual or family"
-    )
-
-
-_LIMITS: dict[str, Callable[[WantedGoal, Rulebook], str]] = {
-    "instrument": _instrument_limit,
-    "attendance": _attendance_limit,
-    "count": _count_limit,
-}
+def _next_notice(state: Episode, rules: Rulebook) -> int | None:
+    """How many days before the review the next word is due; below zero it is late."""
+    told = state.review_told
+    steps = (*rules.progress.plan_review_warn_days, TOLD_LATE)
+    return max((step for step in steps if told is None or step < told), default=None)

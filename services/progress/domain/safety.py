@@ -16,10 +16,13 @@ from contracts.vocabulary import Risk
 from services.progress.domain.facts import Alert
 from services.progress.domain.recommend import review_relapse, review_step_down
 from services.progress.domain.state import Episode
-from services.progress.domain.telling import Facts, about, after_days, clinical, running, then
+from services.progress.domain.telling import Facts, Step, about, after_days, clinical, running, then
 
 SUICIDE_RISK = "suicide_risk"
-CLASSIFICATIONS = ("lapse", "relapse")
+WITHDRAWAL = "withdrawal"
+LAPSE, RELAPSE = "lapse", "relapse"
+CLASSIFICATIONS = (LAPSE, RELAPSE)
+_RISKS = list(Risk)
 EARLIEST_USE = date(1900, 1, 1)
 
 
@@ -30,6 +33,8 @@ class ReportSubstanceUse:
     source: str
     used_on: date
     classification: str
+    supersedes: str | None = None
+    """The id of a report that this one says better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +51,52 @@ class ResolveAlert:
     alert_id: str
 
 
-def raise_suicide_alert(state: Episode, moment: Moment) -> Facts:
-    """One open alert a person: what is found while it stands joins it (K13)."""
-    if any(alert.kind == SUICIDE_RISK for alert in state.alerts):
-        return []
-    alert_id = moment.new_id("alert")
-    due = after_days(state.day(moment.at), 1, state.tz)
-    return [
-        SafetyAlertRaised(
-            **about(state, moment.actor),
-            alert_id=alert_id,
-            kind=SUICIDE_RISK,
-            severity=Risk.MODERATE,
-            due_ack_at=due,
-        )
-    ]
+def raise_alert(kind: str, severity: Risk) -> Step:
+    """One open alert of a kind: what is found while it stands joins it, and its severity only rises (K13)."""
+
+    def raised(state: Episode, moment: Moment) -> Facts:
+        standing = next((a for a in state.alerts if a.kind == kind), None)
+        if standing is not None and _RISKS.index(severity) <= _RISKS.index(standing.severity):
+            return []
+        due = _due(state, severity, moment)
+        if standing is not None and not standing.acknowledged and standing.due_ack_at > moment.at:
+            due = min(due, standing.due_ack_at)
+        return [
+            SafetyAlertRaised(
+                **about(state, moment.actor),
+                alert_id=standing.id if standing else moment.new_id(f"alert/{kind}"),
+                kind=kind,
+                severity=severity,
+                due_ack_at=due,
+            )
+        ]
+
+    return raised
+
+
+def _due(state: Episode, severity: Risk, moment: Moment) -> datetime:
+    if severity is Risk.HIGH:
+        return moment.at + timedelta(minutes=moment.rules.intake.ack_minutes_high)
+    return after_days(state.day(moment.at), 1, state.tz)
+
+
+def report_lapse(at: datetime) -> Step:
+    """An instrument shows use where there had been none: a lapse, until a person says more (GB2)."""
+
+    def reported(state: Episode, moment: Moment) -> Facts:
+        return [
+            SubstanceUseReported(
+                **about(state, moment.actor),
+                report_id=moment.new_id("use"),
+                source="measure",
+                used_on=state.day(at),
+                classification=LAPSE,
+                reported_on=state.day(moment.at),
+                confirmed=False,
+            )
+        ]
+
+    return reported
 
 
 def acknowledge_alert(state: Episode, command: AcknowledgeAlert, moment: Moment) -> Facts:
@@ -134,6 +170,8 @@ def report_substance_use(state: Episode, command: ReportSubstanceUse, moment: Mo
         raise Refused("used_in_future", "Use cannot be reported before it happened.", status=422)
     if command.used_on < EARLIEST_USE:
         raise Refused("used_too_long_ago", f"Use before {EARLIEST_USE} cannot be reported.", status=422)
+    if command.supersedes is not None and all(u.report_id != command.supersedes for u in state.uses):
+        raise Refused("report_unknown", "This episode has no such report of use.", status=404)
     reported = SubstanceUseReported(
         **about(state, moment.actor),
         report_id=moment.new_id("use"),
@@ -141,8 +179,9 @@ def report_substance_use(state: Episode, command: ReportSubstanceUse, moment: Mo
         used_on=command.used_on,
         classification=command.classification,
         reported_on=today,
+        supersedes_report_id=command.supersedes,
     )
-    relapse = [review_relapse] if command.classification == "relapse" else []
+    relapse = [review_relapse] if command.classification == RELAPSE else []
     return then(state, moment, [reported], review_step_down, *relapse)
 
 

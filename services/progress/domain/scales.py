@@ -2,14 +2,18 @@
 
 from contracts import instruments
 from contracts.instruments import Instrument
+from contracts.instruments.definition import Scoring
 from contracts.rulebook import Rulebook
 
+GLOBAL = "global"
+"""The mean of an instrument's means, beside its subscales."""
 
-def scale_of(name: str, rules: Rulebook) -> Instrument | None:
+
+def scale_of(name: str, rules: Rulebook, version: str | None = None) -> Instrument | None:
     """The definition of an instrument, the network's own numbers over it; None where there is none."""
-    if name not in instruments.names():
+    if name not in instruments.names() or version not in (None, *instruments.versions(name)):
         return None
-    return instruments.adjusted(instruments.find(name), rules.instruments.get(name, {}))
+    return instruments.adjusted(instruments.find(name, version), rules.instruments.get(name, {}))
 
 
 def followed(rules: Rulebook) -> tuple[str, ...]:
@@ -21,3 +25,10 @@ def followed(rules: Rulebook) -> tuple[str, ...]:
 def is_followed(scale: Instrument) -> bool:
     """Whether results of an instrument can be held against each other by one number."""
     return scale.limits is not None and scale.decimals == 0
+
+
+def numbers(scale: Instrument) -> dict[str, tuple[int, int]]:
+    """The parts of an instrument that are read as a number each, with the lowest and highest of it."""
+    if scale.scoring is Scoring.MEANS and scale.limits is not None:
+        return dict.fromkeys((*(s.name for s in scale.subscales), GLOBAL), scale.limits)
+    return {s.name: scale.span(s.items) for s in scale.subscales}

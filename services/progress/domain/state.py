@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from contracts.progress import Intervention
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import AgeBand, LevelOfCare, ProgramKind
 from services.progress.domain.facts import (
@@ -20,6 +21,16 @@ from services.progress.domain.facts import (
     Sitting,
     Stage,
     Week,
+)
+from services.progress.domain.kept import (
+    Activity,
+    Draft,
+    Homework,
+    Medication,
+    Profile,
+    Request,
+    Start,
+    Use,
 )
 
 
@@ -59,11 +70,32 @@ class Episode:
     plan_id: str | None = None
     plan_version: int = 0
     next_review_due_on: date | None = None
+    draft: Draft | None = None
+    plan_asked: int = 0
+    """How loudly a signed plan was asked for: 1 when it was due, 2 when it was late."""
+    review_told: int | None = None
+    """Days left to the next review when somebody was last told; -1 once it was late."""
     goals: tuple[Pursuit, ...] = ()
+    interventions: tuple[Intervention, ...] = ()
+    curriculum: str | None = None
+    covered: dict[str, int] = field(default_factory=dict)
+    """Attended sessions by kind of group, since the start or since that part began again."""
+    curriculum_completed: bool = False
+    starts: dict[str, Start] = field(default_factory=dict)
     results: dict[str, tuple[Result, ...]] = field(default_factory=dict)
+    profiles: dict[str, tuple[Profile, ...]] = field(default_factory=dict)
+    request: Request | None = None
+    asked: dict[str, date] = field(default_factory=dict)
+    """When each instrument that was not filled in had last been due."""
+    uses: tuple[Use, ...] = ()
+    activities: tuple[Activity, ...] = ()
+    homework: tuple[Homework, ...] = ()
+    medications: tuple[Medication, ...] = ()
     alerts: tuple[Alert, ...] = ()
     use_reported_on: date | None = None
     sittings: tuple[Sitting, ...] = ()
+    attended_from: datetime | None = None
+    """When the first attended session began: what was measured before is where the person started (K8)."""
     consecutive_missed: int = 0
     missed_session: str | None = None
     weeks: tuple[Week, ...] = ()
@@ -82,6 +114,11 @@ class Episode:
     @property
     def over(self) -> bool:
         return self.stage is Stage.DISCHARGED
+
+    @property
+    def held(self) -> bool:
+        """Whether treatment rests."""
+        return False
 
     @property
     def last_attended_on(self) -> date | None:
@@ -110,9 +147,17 @@ class Episode:
         keys = (payer.payer_id, str(payer.plan_kind)) if payer else ()
         return rules.at(self.network_id, self.site_id, self.program_id, keys)
 
+    def before_treatment(self, at: datetime) -> bool:
+        """Whether an instant lies before the first attended session."""
+        return self.attended_from is None or at < self.attended_from
+
     def scores(self, instrument: str) -> tuple[Result, ...]:
         """The newest results of an instrument, oldest first."""
         return self.results.get(instrument, ())
+
+    def entries(self, instrument: str) -> tuple[Result | Profile, ...]:
+        """The newest results of an instrument, oldest first, whether it has a total or not."""
+        return self.results.get(instrument) or self.profiles.get(instrument, ())
 
     def recommendation(self, direction: Direction) -> Recommendation | None:
         """The open recommendation of a direction."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.decisions import Moment, Unwake, Wake
 from contracts.rulebook import Rulebook
-from services.progress.domain import aftercare, extension, recommend, safety
+from services.progress.domain import aftercare, cadence, extension, goals, plan, recommend, safety
 from services.progress.domain.evolve import fold
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts
@@ -17,6 +17,9 @@ _AREAS: tuple[Callable[[Episode, Rulebook], Mapping[str, datetime]], ...] = (
     recommend.waits,
     extension.waits,
     aftercare.waits,
+    plan.waits,
+    goals.waits,
+    cadence.waits,
 )
 
 

@@ -10,6 +10,7 @@ from services.progress.domain.facts import (
     MissNoted,
     ScheduleNoted,
     ScheduleStuck,
+    Sitting,
     WeekNoted,
 )
 from services.progress.domain.folds.registry import on
@@ -39,16 +40,41 @@ def _stuck(state: Episode, fact: ScheduleStuck) -> Episode:
 
 @on(AttendanceNoted)
 def _attended(state: Episode, fact: AttendanceNoted) -> Episode:
-    others = [s for s in state.sittings if s.session_id != fact.sitting.session_id]
-    sittings = sorted([*others, fact.sitting], key=lambda s: (s.on, s.session_id))
-    return replace(
-        state, sittings=tuple(sittings[-KEPT_SITTINGS:]), consecutive_missed=0, missed_session=None
-    )
+    state = _replaced(state, fact.sitting.session_id, fact.sitting)
+    return replace(state, consecutive_missed=0, missed_session=None)
 
 
 @on(AttendanceStruck)
 def _struck(state: Episode, fact: AttendanceStruck) -> Episode:
-    return replace(state, sittings=tuple(s for s in state.sittings if s.session_id != fact.session_id))
+    return _replaced(state, fact.session_id, None)
+
+
+def _replaced(state: Episode, session_id: str, sitting: Sitting | None) -> Episode:
+    """What is known of one session from now on, and with it what the curriculum counts."""
+    known = next((s for s in state.sittings if s.session_id == session_id), None)
+    others = [s for s in state.sittings if s.session_id != session_id]
+    full = len(state.sittings) >= KEPT_SITTINGS
+    if sitting is not None and known is None and full and sitting.on < others[0].on:
+        # So long ago that it may have been counted before it was forgotten.
+        return state
+    if sitting is not None and known is not None:
+        sitting = replace(sitting, counted=known.counted, starts_at=known.starts_at or sitting.starts_at)
+    sittings = sorted([*others, *([sitting] if sitting else [])], key=lambda s: (s.on, s.session_id))
+    starts = [s.starts_at for s in sittings if s.starts_at is not None and s.minutes > 0]
+    # Once sittings are forgotten, the first of those that are left is no longer the first.
+    first = min(starts, default=None) if not full else state.attended_from
+    return replace(
+        state,
+        sittings=tuple(sittings[-KEPT_SITTINGS:]),
+        attended_from=first,
+        covered=_covering(_covering(state.covered, known, -1), sitting, 1),
+    )
+
+
+def _covering(covered: dict[str, int], sitting: Sitting | None, step: int) -> dict[str, int]:
+    if sitting is None or sitting.group_kind is None or not sitting.counted or not sitting.minutes:
+        return covered
+    return {**covered, sitting.group_kind: max(0, covered.get(sitting.group_kind, 0) + step)}
 
 
 @on(MissNoted)

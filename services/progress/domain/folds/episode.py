@@ -39,6 +39,7 @@ def begin(fact: Admitted) -> Episode:
         stepped_on=fact.admitted_on,
         baselines=fact.baselines,
         alerts=fact.alerts,
+        starts=fact.starts,
     )
 
 

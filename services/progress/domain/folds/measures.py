@@ -4,32 +4,90 @@ from dataclasses import replace
 from typing import Any
 
 from contracts import progress as said
-from services.progress.domain.facts import (
-    Alert,
-    Result,
-    Stage,
-)
+from services.progress.domain.facts import Alert, Result
 from services.progress.domain.folds.registry import on
+from services.progress.domain.kept import Profile, Request, Start, Use
 from services.progress.domain.state import Episode
 
-KEPT_RESULTS = 2
+KEPT_RESULTS = 8
+KEPT_USES = 20
 
 
 @on(said.SubstanceUseReported)
 def _used(state: Episode, fact: said.SubstanceUseReported) -> Episode:
-    return replace(state, use_reported_on=fact.reported_on or state.use_reported_on)
+    use = Use(fact.report_id, fact.used_on, fact.classification, fact.confirmed)
+    others = tuple(u for u in state.uses if u.report_id != fact.supersedes_report_id)
+    return replace(
+        state,
+        use_reported_on=fact.reported_on or state.use_reported_on,
+        uses=(*others, use)[-KEPT_USES:],
+    )
 
 
 @on(said.MeasureRecorded)
 def _measured(state: Episode, fact: said.MeasureRecorded) -> Episode:
-    result = Result(fact.administered_at, fact.total, fact.change, fact.reliable_change == "deteriorated")
-    results = sorted([*state.scores(fact.instrument), result], key=lambda r: r.at)[-KEPT_RESULTS:]
-    before_treatment = state.stage in (Stage.ADMITTED, Stage.SCHEDULED)
-    return replace(
-        state,
-        results={**state.results, fact.instrument: tuple(results)},
-        baselines={**state.baselines, fact.instrument: fact.total} if before_treatment else state.baselines,
+    state = _answered(state, fact)
+    name, id = fact.instrument, fact.measure_id or ""
+    result = Result(
+        at=fact.administered_at,
+        total=fact.total,
+        change=fact.change,
+        deteriorated=fact.reliable_change == "deteriorated",
+        subscales=fact.subscales,
+        measure_id=id,
     )
+    others = [r for r in state.scores(name) if r.measure_id != fact.supersedes_measure_id or not r.measure_id]
+    results = sorted([*others, result], key=lambda r: r.at)[-KEPT_RESULTS:]
+    start = Start(fact.total, fact.subscales, fact.administered_at, fact.version, id)
+    begun = _started(state, name, start, fact.supersedes_measure_id)
+    totals = {name: fact.total} if begun is not state else {}
+    return replace(
+        begun,
+        results={**state.results, name: tuple(results)},
+        baselines={**state.baselines, **totals},
+    )
+
+
+@on(said.ProfileRecorded)
+def _profiled(state: Episode, fact: said.ProfileRecorded) -> Episode:
+    state = _answered(state, fact)
+    name, at = fact.instrument, fact.administered_at
+    profile = Profile(at, fact.version, fact.subscales, fact.band, fact.measure_id)
+    others = [p for p in state.profiles.get(name, ()) if p.measure_id != fact.supersedes_measure_id]
+    profiles = sorted([*others, profile], key=lambda p: p.at)[-KEPT_RESULTS:]
+    start = Start(None, fact.subscales, at, fact.version, fact.measure_id)
+    begun = _started(state, name, start, fact.supersedes_measure_id)
+    return replace(begun, profiles={**state.profiles, name: tuple(profiles)})
+
+
+def _started(state: Episode, name: str, start: Start, superseded: str | None) -> Episode:
+    """The newest result before the first attended session is where the person started (K8)."""
+    known = state.starts.get(name)
+    corrected = known is not None and superseded is not None and known.measure_id == superseded
+    newest = known is None or known.at is None or (start.at is not None and start.at >= known.at)
+    before = start.at is not None and state.before_treatment(start.at)
+    if not before or not (newest or corrected):
+        return state
+    return replace(state, starts={**state.starts, name: start})
+
+
+def _answered(state: Episode, fact: said.MeasureRecorded | said.ProfileRecorded) -> Episode:
+    """The newest result of an instrument is the answer to the request for it."""
+    request, name = state.request, fact.instrument
+    if request is None or any(r.at > fact.administered_at for r in state.entries(name)):
+        return state
+    left = tuple(i for i in request.instruments if i != name)
+    return replace(state, request=replace(request, instruments=left) if left else None)
+
+
+@on(said.MeasuresDue)
+def _measures_due(state: Episode, fact: said.MeasuresDue) -> Episode:
+    return replace(state, request=Request(fact.instruments, fact.due_on, fact.expires_on, fact.reminder))
+
+
+@on(said.MeasuresMissed)
+def _measures_missed(state: Episode, fact: said.MeasuresMissed) -> Episode:
+    return replace(state, request=None, asked={**state.asked, **dict.fromkeys(fact.instruments, fact.due_on)})
 
 
 @on(said.SafetyAlertRaised)

@@ -1,0 +1,92 @@
+"""What an episode keeps of plans, measures and records."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from contracts.progress import Goal, Intervention
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan that not everybody who must has signed yet."""
+
+    plan_id: str
+    version: int
+    goals: tuple[Goal, ...]
+    interventions: tuple[Intervention, ...]
+    curriculum: str | None
+    drafted_on: date
+    signed_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where an instrument stood before the first attended session."""
+
+    total: int | None
+    subscales: dict[str, int] = field(default_factory=dict)
+    at: datetime | None = None
+    """Unknown where intake did not say."""
+    version: str = ""
+    measure_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One result of an instrument that has no total."""
+
+    at: datetime
+    version: str
+    subscales: dict[str, int]
+    band: str | None
+    measure_id: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Instruments that are to be filled in, and until when."""
+
+    instruments: tuple[str, ...]
+    due_on: date
+    expires_on: date
+    reminder: int
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Substance use that became known; confirmed once a person stands behind it."""
+
+    report_id: str
+    used_on: date
+    classification: str
+    confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """Something outside the program in which the person took part."""
+
+    id: str
+    kind: str
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Homework:
+    """What a person took home, and whether it came back done."""
+
+    id: str
+    kind: str
+    due_on: date
+    goal_id: str | None = None
+    returned_on: date | None = None
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Medication:
+    """How a person takes a medication, as last said."""
+
+    ref: str
+    adherence: str
+    on: date
