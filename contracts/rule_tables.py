@@ -77,6 +77,20 @@ class FacilitatorRules(Table):
         return self
 
 
+class HoldRules(Table):
+    """How long treatment may rest."""
+
+    max_days: int = Field(ge=1, le=366)
+    cite: str
+
+
+class TaperRules(Table):
+    """How long somebody may be treated below the minimum of a level that is about to end."""
+
+    max_days: int = Field(ge=1, le=92)
+    cite: str
+
+
 class Holiday(Table):
     """A yearly day: a date, or the n-th weekday of a month, the last one where n is -1."""
 

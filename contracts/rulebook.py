@@ -16,11 +16,13 @@ from contracts.rule_tables import (
     Curriculum,
     FacilitatorRules,
     GroupRules,
+    HoldRules,
     HolidayRules,
     MeasureRules,
     MoveRules,
     PlanRules,
     RiskDateRules,
+    TaperRules,
 )
 from contracts.rule_tables import Table as _Table
 from contracts.vocabulary import AgeBand, GroupKind, LevelOfCare, ProgramKind, Risk, ServiceKind
@@ -201,6 +203,10 @@ class ProgressRules(_Table):
     clean_days: int
     spacing_days: int
     recommendation_ttl_days: int
+    decline_rest_days: int = Field(ge=0, le=366)
+    """For so long the machine leaves a clinician's no alone."""
+    review_task_days: int = Field(ge=0, le=366)
+    """Within so many days somebody looks at an approval that lost its ground, or at what ran out."""
     extension_notice_days: int
     extension_days: int
     dropout_days: int
@@ -250,6 +256,8 @@ class Rulebook(_Table):
     plans: PlanRules
     curricula: dict[str, Curriculum] = Field(default_factory=dict)
     measures: MeasureRules
+    taper: TaperRules
+    holds: HoldRules
     instruments: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What is done differently from the instruments' own definitions, by instrument."""
     checkins: CheckInRules

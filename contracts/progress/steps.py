@@ -49,6 +49,8 @@ class RecommendationDeclined(PatientEvent):
     recommendation_id: Token
     by: Token
     reason: Token
+    declined_on: Day | None = None
+    """Where a clinician said no."""
 
 
 class StepDownApproved(PatientEvent):

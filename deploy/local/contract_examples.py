@@ -512,7 +512,10 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     "progress.step_down_approved.v1": {"kind": "intensity_reduction"},
     "progress.step_up_approved.v1": {"kind": "intensity_increase", "to_weekly_minutes": 720},
     "progress.level_of_care_changed.v1": {"to_level": _LOWER},
-    "progress.recommendation_declined.v1": {"reason": "patient_prefers_to_stay"},
+    "progress.recommendation_declined.v1": {
+        "reason": "patient_prefers_to_stay",
+        "declined_on": "2026-11-10",
+    },
     "progress.extension_denied.v1": {"reason": "goals_met"},
     "progress.outreach_attempted.v1": {"channel": "voice"},
     "progress.patient_discharged.v1": {"reason": "completed_goals"},

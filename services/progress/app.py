@@ -19,12 +19,13 @@ from services.progress import api, domain
 from services.progress.store import EPISODE
 
 CARE = ("clinician", "director")
+TEAM = ("clinician", "director", "admissions", "scheduler")
 OUTREACH = ("clinician", "director", "admissions")
 
 
 def episode(decide: Decide, *, creates: bool = False, roles: Iterable[str] = ()) -> Reaction:
-    """Decide about one episode, and read off the result what it waits for."""
-    return on(EPISODE, domain.waiting(decide), creates=creates, roles=roles)
+    """Decide about one episode, see what follows, and read off the result what it waits for."""
+    return on(EPISODE, domain.waiting(domain.following(decide)), creates=creates, roles=roles)
 
 
 service = Service(
@@ -44,11 +45,17 @@ service = Service(
         domain.RecordMedication: episode(domain.record_medication, roles=CARE),
         domain.LogActivity: episode(domain.log_activity, roles=CARE),
         domain.ReportSubstanceUse: episode(domain.report_substance_use, roles=CARE),
+        domain.RespondToRelapse: episode(domain.respond_to_relapse, roles=CARE),
         domain.AcknowledgeAlert: episode(domain.acknowledge_alert, roles=CARE),
         domain.ResolveAlert: episode(domain.resolve_alert, roles=CARE),
         domain.RecommendStep: episode(domain.recommend_step, roles=CARE),
         domain.ApproveRecommendation: episode(domain.approve_recommendation, roles=CARE),
         domain.DeclineRecommendation: episode(domain.decline_recommendation, roles=CARE),
+        domain.OpenReview: episode(domain.open_review, roles=CARE),
+        domain.AskTeam: episode(domain.ask_team, roles=CARE),
+        domain.GiveOpinion: episode(domain.give_opinion, roles=TEAM),
+        domain.RecordAgreement: episode(domain.record_agreement, roles=CARE),
+        domain.CloseReviewTask: episode(domain.close_review_task, roles=CARE),
         domain.DecideExtension: episode(domain.decide_extension, roles=CARE),
         domain.LogOutreach: episode(domain.log_outreach, roles=OUTREACH),
         domain.PlanAftercare: episode(domain.plan_aftercare, roles=CARE),
@@ -75,6 +82,7 @@ service = Service(
         "measures": episode(domain.ask_for_measures),
         "evaluate": episode(domain.review_again),
         "recommendation_expires": episode(domain.expire_recommendation),
+        "taper_over": episode(domain.end_taper),
         "alert_due": episode(domain.escalate_alert),
         "check_in": episode(domain.ask_check_in),
         "check_in_missed": episode(domain.miss_check_in),

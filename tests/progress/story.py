@@ -149,7 +149,7 @@ class Story:
         for way in domain.Direction:
             assert sum(r.direction is way and not r.closed for r in state.recommendations) <= 1
         band = rulebook().band(state.level, state.age_band)
-        assert state.weekly_minutes >= band.min_minutes
+        assert state.weekly_minutes >= band.min_minutes or state.tapering
         assert state.weekly_minutes <= band.max_minutes
         if state.over:
             assert self.wakes == {}

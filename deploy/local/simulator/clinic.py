@@ -12,7 +12,7 @@ from deploy.local.simulator.scene import Member, Scene, next_workday
 
 ROLE = "clinician"
 CHANNELS = ("voice", "sms", "email")
-IN_CARE = ("ADMITTED", "SCHEDULED", "ATTENDING")
+IN_CARE = ("ADMITTED", "SCHEDULED", "ATTENDING", "STEP_UP_PENDING")
 OUTREACH_EVERY_DAYS = 7
 QUIET_BEFORE_OUTREACH_DAYS = 4
 NEVER_CAME_DAYS = 14

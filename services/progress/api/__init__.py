@@ -3,10 +3,10 @@
 from fastapi import APIRouter
 
 from services.chassis.http import PROBLEMS
-from services.progress.api import aftercare, course, decisions, episodes, measures, plans, records
+from services.progress.api import aftercare, course, decisions, episodes, measures, plans, records, relapse
 
 routes = APIRouter(tags=["progress"], responses=PROBLEMS)
-for _part in (episodes, plans, measures, records, decisions, course, aftercare):
+for _part in (episodes, plans, measures, records, relapse, decisions, course, aftercare):
     routes.include_router(_part.routes)
 
 __all__ = ["routes"]

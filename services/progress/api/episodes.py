@@ -71,9 +71,12 @@ _DETAIL = (
     "next_review_due_on",
     "alerts",
     "use_reported_on",
+    "use_reports",
     "weeks",
     "contacts",
     "recommendations",
+    "taper",
+    "tasks",
     "extension",
     "aftercare",
 )

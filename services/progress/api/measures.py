@@ -1,4 +1,4 @@
-"""Measures, what people tell of use, and safety alerts over HTTP."""
+"""Measures and safety alerts over HTTP."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from contracts.vocabulary import (
 )
 from services.chassis.http import Answer, Body, Call
 from services.progress import domain
-from services.progress.api.forms import Answered, Day, Time
+from services.progress.api.forms import Answered, Time
 
 routes = APIRouter()
 
@@ -24,13 +24,6 @@ class MeasuresBody(Body):
     supersedes: Token | None = None
 
 
-class SubstanceUseBody(Body):
-    source: Token
-    used_on: Day
-    classification: Token
-    supersedes: Token | None = None
-
-
 @routes.post("/v1/episodes/{episode_id}/measures", status_code=201)
 async def record_measure(episode_id: Token, body: MeasuresBody, call: Call) -> Answer:
     """Score one instrument; the answers are not kept."""
@@ -41,15 +34,6 @@ async def record_measure(episode_id: Token, body: MeasuresBody, call: Call) -> A
         version=body.version,
         lifetime_months=body.lifetime_months,
         supersedes=body.supersedes,
-    )
-    return await call.take(command, on=episode_id)
-
-
-@routes.post("/v1/episodes/{episode_id}/substance-use", status_code=201)
-async def report_substance_use(episode_id: Token, body: SubstanceUseBody, call: Call) -> Answer:
-    """Report a lapse or relapse, the first time or better than before."""
-    command = domain.ReportSubstanceUse(
-        body.source, body.used_on, body.classification, supersedes=body.supersedes
     )
     return await call.take(command, on=episode_id)
 

@@ -41,7 +41,7 @@ from services.progress.domain.plan import (
     review_plan,
     sign_plan,
 )
-from services.progress.domain.recommend import expire_recommendation, review_again
+from services.progress.domain.recommend import REVIEWED_ON, expire_recommendation, following, review_again
 from services.progress.domain.records import (
     AssignHomework,
     LogActivity,
@@ -52,13 +52,27 @@ from services.progress.domain.records import (
     record_medication,
     return_homework,
 )
+from services.progress.domain.relapse import (
+    ReportSubstanceUse,
+    RespondToRelapse,
+    report_substance_use,
+    respond_to_relapse,
+)
+from services.progress.domain.review import (
+    AskTeam,
+    GiveOpinion,
+    OpenReview,
+    RecordAgreement,
+    ask_team,
+    give_opinion,
+    open_review,
+    record_agreement,
+)
 from services.progress.domain.safety import (
     AcknowledgeAlert,
-    ReportSubstanceUse,
     ResolveAlert,
     acknowledge_alert,
     escalate_alert,
-    report_substance_use,
     resolve_alert,
 )
 from services.progress.domain.state import Episode
@@ -70,17 +84,22 @@ from services.progress.domain.steps import (
     decline_recommendation,
     recommend_step,
 )
+from services.progress.domain.taper import end_taper
 from services.progress.domain.targets import MAX_WINDOW_DAYS, WantedGoal
+from services.progress.domain.tasks import CloseReviewTask, close_review_task
 from services.progress.domain.waits import waiting
 
 __all__ = [
     "MAX_WINDOW_DAYS",
     "PRIVATE_FACTS",
+    "REVIEWED_ON",
     "AcknowledgeAlert",
     "ApprovePlan",
     "ApproveRecommendation",
+    "AskTeam",
     "AssignHomework",
     "AttestGoal",
+    "CloseReviewTask",
     "DecideExtension",
     "DeclineRecommendation",
     "Direction",
@@ -88,16 +107,20 @@ __all__ = [
     "DraftPlan",
     "EnrolAlumni",
     "Episode",
+    "GiveOpinion",
     "Kind",
     "LogActivity",
     "LogOutreach",
+    "OpenReview",
     "PlanAftercare",
     "RecommendStep",
+    "RecordAgreement",
     "RecordCheckIn",
     "RecordMeasure",
     "RecordMedication",
     "ReportSubstanceUse",
     "ResolveAlert",
+    "RespondToRelapse",
     "ReturnHomework",
     "ReviewPlan",
     "SignPlan",
@@ -110,8 +133,10 @@ __all__ = [
     "ask_check_in",
     "ask_for_measures",
     "ask_for_review",
+    "ask_team",
     "assign_homework",
     "attest_goal",
+    "close_review_task",
     "correct_attendance",
     "count_attendance",
     "decide_extension",
@@ -119,11 +144,14 @@ __all__ = [
     "discharge_patient",
     "draft_extension",
     "draft_plan",
+    "end_taper",
     "enrol_alumni",
     "escalate_alert",
     "evolve",
     "expire_recommendation",
     "fold",
+    "following",
+    "give_opinion",
     "log_activity",
     "log_outreach",
     "miss_check_in",
@@ -134,13 +162,16 @@ __all__ = [
     "note_schedule",
     "note_week",
     "open_episode",
+    "open_review",
     "plan_aftercare",
     "recommend_step",
+    "record_agreement",
     "record_check_in",
     "record_measure",
     "record_medication",
     "report_substance_use",
     "resolve_alert",
+    "respond_to_relapse",
     "return_homework",
     "review_again",
     "review_plan",

@@ -34,9 +34,10 @@ from services.progress.domain.facts import (
     WeekNoted,
 )
 from services.progress.domain.goals import weigh_goals
+from services.progress.domain.ground import review_ground
 from services.progress.domain.kept import Start
 from services.progress.domain.plan import ask_for_plan
-from services.progress.domain.recommend import review_attendance, review_step_down
+from services.progress.domain.recommend import review_attendance
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, band_of, midnight, moved, running, then
 
@@ -112,7 +113,7 @@ def note_schedule(
     told: Facts = [ScheduleNoted(event.version, event.planned_weekly_minutes, dose)]
     if state.stage is Stage.ADMITTED:
         told.append(moved(state, moment, Stage.SCHEDULED, "T13"))
-    return then(state, moment, told, review_step_down)
+    return told
 
 
 def note_infeasible(state: Episode, event: ScheduleInfeasible, _moment: Moment) -> Facts:
@@ -142,20 +143,19 @@ def correct_attendance(state: Episode, event: AttendanceCorrected, moment: Momen
     if not event.attended:
         if state.over or known is None:
             return []
-        return then(state, moment, [AttendanceStruck(event.session_id)], weigh_goals, review_step_down)
-    return _sat(
-        state,
-        Sitting(
-            session_id=event.session_id,
-            on=event.local_date,
-            minutes=event.creditable_minutes,
-            service_kind=known.service_kind if known else ServiceKind.GROUP,
-            group_kind=known.group_kind if known else None,
-            starts_at=min(midnight(event.local_date, state.tz), moment.at),
-            event_id=moment.cause,
-        ),
-        moment,
+        told = then(state, moment, [AttendanceStruck(event.session_id)], weigh_goals)
+        return then(state, moment, told, review_ground(told))
+    sitting = Sitting(
+        session_id=event.session_id,
+        on=event.local_date,
+        minutes=event.creditable_minutes,
+        service_kind=known.service_kind if known else ServiceKind.GROUP,
+        group_kind=known.group_kind if known else None,
+        starts_at=min(midnight(event.local_date, state.tz), moment.at),
+        event_id=moment.cause,
     )
+    told = _sat(state, sitting, moment)
+    return then(state, moment, told, review_ground(told)) if told else []
 
 
 def _sat(state: Episode, sitting: Sitting, moment: Moment) -> Facts:
@@ -164,7 +164,7 @@ def _sat(state: Episode, sitting: Sitting, moment: Moment) -> Facts:
     told: Facts = [AttendanceNoted(sitting)]
     if sitting.minutes > 0 and state.stage in (Stage.ADMITTED, Stage.SCHEDULED):
         told.append(moved(state, moment, Stage.ATTENDING, "T14"))
-    return then(state, moment, told, ask_for_plan, weigh_goals, review_curriculum, review_step_down)
+    return then(state, moment, told, ask_for_plan, weigh_goals, review_curriculum)
 
 
 def note_miss(state: Episode, event: SessionMissed, _moment: Moment) -> Facts:
@@ -189,7 +189,9 @@ def note_week(state: Episode, event: TreatmentWeekClosed, moment: Moment) -> Fac
     )
     if state.over or week in state.weeks:
         return []
-    return then(state, moment, [WeekNoted(week)], weigh_goals, review_step_down, review_attendance)
+    again = week.week_start in {w.week_start for w in state.weeks}
+    told = then(state, moment, [WeekNoted(week)], weigh_goals)
+    return then(state, moment, told, *([review_ground(told)] if again else []), review_attendance)
 
 
 def log_outreach(state: Episode, command: LogOutreach, moment: Moment) -> Facts:

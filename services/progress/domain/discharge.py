@@ -15,7 +15,7 @@ from services.progress.domain.recommend import close_all
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, at_stage, clinical, days_between, moved, running
 
-IN_TREATMENT = (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
+IN_TREATMENT = (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING, Stage.STEP_UP_PENDING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,6 @@ def _enough(guard_id: str, value: int, wanted: int, what: str) -> Guard:
 def _transition(state: Episode, reason: DischargeReason) -> str:
     if reason is DischargeReason.NEVER_ATTENDED:
         return "T15"
-    if reason is DischargeReason.TRANSFERRED_HIGHER_LEVEL and state.stage is Stage.ATTENDING:
+    if reason is DischargeReason.TRANSFERRED_HIGHER_LEVEL and state.attending:
         return "T25"
     return "T32" if state.stage in IN_TREATMENT else "T30"

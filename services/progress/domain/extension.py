@@ -10,7 +10,7 @@ from services.progress.domain.facts import Stage
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, after_days, clinical, running
 
-IN_TREATMENT = (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
+IN_TREATMENT = (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING, Stage.STEP_UP_PENDING)
 NO_REASON = "clinical_judgement"
 
 

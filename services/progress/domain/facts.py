@@ -1,7 +1,7 @@
 """What progress keeps for itself: private facts about an episode, and the values its state is made of."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from contracts.progress import Goal
@@ -15,6 +15,7 @@ class Stage(StrEnum):
     ADMITTED = "ADMITTED"
     SCHEDULED = "SCHEDULED"
     ATTENDING = "ATTENDING"
+    STEP_UP_PENDING = "STEP_UP_PENDING"
     AFTERCARE = "AFTERCARE"
     ALUMNI = "ALUMNI"
     DISCHARGED = "DISCHARGED"
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     """What a recommendation would change."""
 
     INTENSITY_REDUCTION = "intensity_reduction"
+    TRANSITION_TAPER = "transition_taper"
     INTENSITY_INCREASE = "intensity_increase"
     LEVEL_CHANGE = "level_change"
     TRANSFER = "transfer"
@@ -65,6 +67,12 @@ class Week:
     short: bool
     ratio: int | None
     event_id: str = field(default="", compare=False)
+    earlier: tuple[str, ...] = field(default=(), compare=False)
+    """Ids of the events that closed it before."""
+
+    def overlaps(self, first: date, last: date) -> bool:
+        """Whether a day of it lies between two others."""
+        return self.week_start <= last and first <= self.week_start + timedelta(days=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,15 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one of the team thinks of a recommendation."""
+
+    by: str
+    role: str
+    opinion: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation:
     """A recommendation and, once it is off the table, why."""
 
@@ -130,6 +147,65 @@ class Recommendation:
     generated_by: str
     expires_at: datetime
     closed: str | None = None
+    decided: bool = False
+    """A person approved or declined it."""
+    urgency: str = ""
+    until_on: date | None = None
+    payer_review: bool = False
+    reviewer_id: str | None = None
+    agreed: bool | None = None
+    """What the patient thinks of it, once somebody asked."""
+    asked: tuple[str, ...] = ()
+    opinions: tuple[Opinion, ...] = ()
+
+    @property
+    def evidence(self) -> frozenset[str]:
+        """Ids of everything that its criteria rest on."""
+        return frozenset(id for c in self.criteria for id in c.evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The newest no of a clinician in one direction, and to which step."""
+
+    on: date
+    kind: Kind
+    to_level: LevelOfCare
+    to_minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Taper:
+    """Days below the minimum of a level that is about to end."""
+
+    recommendation_id: str
+    since: date
+    until_on: date
+    ended: bool = False
+    """Another step took its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseReport:
+    """Use that became known, and whether somebody said what is done about it."""
+
+    id: str
+    on: date
+    classification: str
+    confirmed: bool = True
+    superseded: bool = False
+    responded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Something that a person must look at, and what came of it."""
+
+    id: str
+    about: str
+    subject_id: str
+    due_on: date
+    outcome: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from services.progress.domain.extension import IN_TREATMENT
 from services.progress.domain.facts import Pursuit
 from services.progress.domain.folds.course import KEPT_SITTINGS
 from services.progress.domain.folds.records import KEPT_ACTIVITIES, KEPT_HOMEWORK
-from services.progress.domain.recommend import review_step_down
 from services.progress.domain.state import Episode
 from services.progress.domain.targets import ACTIVITIES, HOMEWORK
 from services.progress.domain.telling import Facts, Step, about, clinical, midnight, running, then
@@ -55,7 +54,7 @@ def attest_goal(state: Episode, command: AttestGoal, moment: Moment) -> Facts:
             Guard("open", pursuit.met_on is None, "this goal is met already"),
         ],
     )
-    return then(state, moment, [_met(state, pursuit, moment, "clinician")], review_step_down)
+    return [_met(state, pursuit, moment, "clinician")]
 
 
 def weigh_goals(state: Episode, moment: Moment) -> Facts:
@@ -67,7 +66,7 @@ def weigh_again(state: Episode, _message: Woke, moment: Moment) -> Facts:
     """Time has taken something out of a goal's window."""
     if state.stage not in IN_TREATMENT:
         return []
-    return then(state, moment, [], weigh_goals, review_step_down)
+    return weigh_goals(state, moment)
 
 
 def waits(state: Episode, _rules: Rulebook) -> dict[str, datetime]:

@@ -15,7 +15,6 @@ from contracts.vocabulary import Risk
 from services.progress.domain.facts import Result
 from services.progress.domain.goals import weigh_goals
 from services.progress.domain.kept import Profile
-from services.progress.domain.recommend import review_deterioration, review_step_down
 from services.progress.domain.safety import SUICIDE_RISK, WITHDRAWAL, raise_alert, report_lapse
 from services.progress.domain.scales import GLOBAL, is_followed, scale_of
 from services.progress.domain.state import Episode
@@ -34,9 +33,6 @@ NO_BAND = "not_banded"
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
 DAYS = 7
 _Entry = TypeVar("_Entry", Result, Profile)
-
-FOLLOW_UPS: tuple[Step, ...] = (weigh_goals, review_step_down)
-"""What every result is followed by, after the alerts that it raised."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +63,7 @@ def record_measure(state: Episode, command: RecordMeasure, moment: Moment) -> Fa
         [fact],
         *_alerts(scored),
         *([report_lapse(at)] if _used_again(state, scored, at, command.supersedes, moment) else []),
-        *FOLLOW_UPS,
-        *([_reviewing(scored.instrument, fact.measure_id)] if followed else []),
+        weigh_goals,
     )
 
 
@@ -203,18 +198,6 @@ def _used_again(state: Episode, scored: Scored, at: datetime, wrong: str | None,
     earlier += [p.subscales for p in _before(kept, at, wrong)]
     stretch = [said[USE] for said in earlier if USE in said][-moment.rules.measures.use_free_results :]
     return len(stretch) == moment.rules.measures.use_free_results and not any(stretch)
-
-
-def _reviewing(instrument: str, measure_id: str | None) -> Step:
-    """What was entered late and is neither of the two newest says nothing new of a deterioration."""
-
-    def review(state: Episode, moment: Moment) -> Facts:
-        newest = state.scores(instrument)[-2:]
-        if all(r.measure_id != measure_id for r in newest):
-            return []
-        return list(review_deterioration(instrument)(state, moment))
-
-    return review
 
 
 def _response(total: int, baseline: int | None, percent: int | None) -> bool | None:

@@ -23,7 +23,6 @@ from services.progress.domain.extension import IN_TREATMENT
 from services.progress.domain.folds.plans import DUE, LATE, TOLD_LATE
 from services.progress.domain.goals import weigh_goals
 from services.progress.domain.kept import Draft
-from services.progress.domain.recommend import review_step_down
 from services.progress.domain.state import Episode
 from services.progress.domain.targets import WantedGoal, agreed_goals
 from services.progress.domain.telling import (
@@ -199,7 +198,7 @@ def _approve(state: Episode, content: dict[str, Any], signed: tuple[str, ...], m
 
 
 def _in_force(state: Episode, plan: Any, moment: Moment) -> Facts:
-    return then(state, moment, [plan], weigh_goals, review_curriculum, review_step_down)
+    return then(state, moment, [plan], weigh_goals, review_curriculum)
 
 
 def _needed(rules: Rulebook) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from contracts.progress import (
     RecoveryActivityLogged,
 )
 from services.progress.domain.goals import weigh_goals
-from services.progress.domain.recommend import review_step_down
 from services.progress.domain.state import Episode
 from services.progress.domain.targets import ACTIVITIES
 from services.progress.domain.telling import Facts, about, running, then
@@ -98,7 +97,7 @@ def return_homework(state: Episode, command: ReturnHomework, moment: Moment) -> 
         done=command.done,
         returned_on=state.day(moment.at),
     )
-    return then(state, moment, [returned], weigh_goals, review_step_down)
+    return then(state, moment, [returned], weigh_goals)
 
 
 def record_medication(state: Episode, command: RecordMedication, moment: Moment) -> Facts:
@@ -143,4 +142,4 @@ def log_activity(state: Episode, command: LogActivity, moment: Moment) -> Facts:
         minutes=command.minutes,
         step=command.step,
     )
-    return then(state, moment, [logged], weigh_goals, review_step_down)
+    return then(state, moment, [logged], weigh_goals)

@@ -1,7 +1,7 @@
-"""What cannot wait: safety alerts, and substance use that became known."""
+"""What cannot wait: safety alerts, and use that an instrument shows."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from contracts.decisions import Guard, Moment, Refused, Woke, require
 from contracts.progress import (
@@ -14,27 +14,13 @@ from contracts.progress import (
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import Risk
 from services.progress.domain.facts import Alert
-from services.progress.domain.recommend import review_relapse, review_step_down
 from services.progress.domain.state import Episode
-from services.progress.domain.telling import Facts, Step, about, after_days, clinical, running, then
+from services.progress.domain.telling import Facts, Step, about, after_days, clinical
 
 SUICIDE_RISK = "suicide_risk"
 WITHDRAWAL = "withdrawal"
-LAPSE, RELAPSE = "lapse", "relapse"
-CLASSIFICATIONS = (LAPSE, RELAPSE)
+LAPSE = "lapse"
 _RISKS = list(Risk)
-EARLIEST_USE = date(1900, 1, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class ReportSubstanceUse:
-    """Somebody learned of a lapse or relapse."""
-
-    source: str
-    used_on: date
-    classification: str
-    supersedes: str | None = None
-    """The id of a report that this one says better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +111,7 @@ def resolve_alert(state: Episode, command: ResolveAlert, moment: Moment) -> Fact
         "The alert cannot be resolved",
         [clinical(moment), Guard("acknowledged", alert.acknowledged, "nobody acknowledged it yet")],
     )
-    resolved = SafetyAlertResolved(**about(state, moment.actor), alert_id=alert.id, resolved_at=moment.at)
-    return then(state, moment, [resolved], review_step_down)
+    return [SafetyAlertResolved(**about(state, moment.actor), alert_id=alert.id, resolved_at=moment.at)]
 
 
 def escalate_alert(state: Episode, message: Woke, moment: Moment) -> Facts:
@@ -158,31 +143,6 @@ def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
         for a in state.alerts
         if not a.acknowledged
     }
-
-
-def report_substance_use(state: Episode, command: ReportSubstanceUse, moment: Moment) -> Facts:
-    """Use ends what spoke for less treatment; a relapse speaks for more."""
-    running(state)
-    today = state.day(moment.at)
-    if command.classification not in CLASSIFICATIONS:
-        raise Refused("classification_unknown", "Use is either a lapse or a relapse.", status=422)
-    if command.used_on > today:
-        raise Refused("used_in_future", "Use cannot be reported before it happened.", status=422)
-    if command.used_on < EARLIEST_USE:
-        raise Refused("used_too_long_ago", f"Use before {EARLIEST_USE} cannot be reported.", status=422)
-    if command.supersedes is not None and all(u.report_id != command.supersedes for u in state.uses):
-        raise Refused("report_unknown", "This episode has no such report of use.", status=404)
-    reported = SubstanceUseReported(
-        **about(state, moment.actor),
-        report_id=moment.new_id("use"),
-        source=command.source,
-        used_on=command.used_on,
-        classification=command.classification,
-        reported_on=today,
-        supersedes_report_id=command.supersedes,
-    )
-    relapse = [review_relapse] if command.classification == RELAPSE else []
-    return then(state, moment, [reported], review_step_down, *relapse)
 
 
 def _alert(state: Episode, alert_id: str) -> Alert:

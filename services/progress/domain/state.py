@@ -13,6 +13,7 @@ from services.progress.domain.facts import (
     Authorized,
     Contact,
     Covered,
+    Declined,
     Direction,
     Extension,
     Pursuit,
@@ -20,6 +21,9 @@ from services.progress.domain.facts import (
     Result,
     Sitting,
     Stage,
+    Taper,
+    Task,
+    UseReport,
     Week,
 )
 from services.progress.domain.kept import (
@@ -32,6 +36,9 @@ from services.progress.domain.kept import (
     Start,
     Use,
 )
+
+TAPER_OVER = "taper_over"
+"""What a task is about once the days of a taper have passed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,16 @@ class Episode:
     recommendations: tuple[Recommendation, ...] = ()
     step_down: str | None = None
     step_up: str | None = None
+    stepped_by: str | None = None
+    """The recommendation behind the last step."""
+    declined: dict[Direction, Declined] = field(default_factory=dict)
+    review_trigger: str | None = None
+    """Why the step up that is under review was recommended."""
+    taper: Taper | None = None
+    tapered: bool = False
+    """Whether this level of care has had its taper."""
+    use_reports: tuple[UseReport, ...] = ()
+    tasks: tuple[Task, ...] = ()
     extension: Extension | None = None
     denied_end_on: date | None = None
     """The planned end that somebody decided not to move."""
@@ -119,6 +136,32 @@ class Episode:
     def held(self) -> bool:
         """Whether treatment rests."""
         return False
+
+    @property
+    def attending(self) -> bool:
+        """Whether the person is treated in the program; while a step up is thought about too."""
+        return self.stage in (Stage.ATTENDING, Stage.STEP_UP_PENDING)
+
+    @property
+    def tapering(self) -> bool:
+        """Whether the weekly minutes may be below the level's minimum, as the last step was a taper."""
+        return self.taper is not None and not self.taper.ended
+
+    @property
+    def taper_over(self) -> bool:
+        """Whether somebody was told that the days of the taper have passed, and no other step followed."""
+        taper = self.taper
+        return (
+            taper is not None
+            and not taper.ended
+            and any((t.about, t.subject_id) == (TAPER_OVER, taper.recommendation_id) for t in self.tasks)
+        )
+
+    @property
+    def unanswered_relapse(self) -> UseReport | None:
+        """A relapse about which nobody has said what is done."""
+        relapses = (r for r in self.use_reports if r.classification == "relapse" and not r.superseded)
+        return next((r for r in relapses if not r.responded), None)
 
     @property
     def last_attended_on(self) -> date | None:

@@ -69,6 +69,11 @@ def after_days(start: date, days: int, tz: str) -> datetime:
     return midnight(start + timedelta(days=days), tz)
 
 
+def due_in(state: Episode, moment: Moment) -> date:
+    """The day by which somebody looks at what has come up now."""
+    return state.day(moment.at) + timedelta(days=moment.rules.progress.review_task_days)
+
+
 def band_of(state: Episode, rules: Rulebook, level: LevelOfCare | None = None) -> Band | None:
     """The weekly minutes of a level for this person; None where the rulebook knows no such level."""
     try:

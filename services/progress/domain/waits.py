@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.decisions import Moment, Unwake, Wake
 from contracts.rulebook import Rulebook
-from services.progress.domain import aftercare, cadence, extension, goals, plan, recommend, safety
+from services.progress.domain import aftercare, cadence, extension, goals, plan, recommend, safety, taper
 from services.progress.domain.evolve import fold
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts
@@ -15,6 +15,7 @@ from services.progress.domain.telling import Facts
 _AREAS: tuple[Callable[[Episode, Rulebook], Mapping[str, datetime]], ...] = (
     safety.waits,
     recommend.waits,
+    taper.waits,
     extension.waits,
     aftercare.waits,
     plan.waits,

@@ -18,6 +18,7 @@ from services.progress.domain.state import Episode
 
 KEPT_SITTINGS = 60
 KEPT_WEEKS = 26
+KEPT_CLOSES = 20
 KEPT_CONTACTS = 40
 
 
@@ -85,7 +86,10 @@ def _missed(state: Episode, fact: MissNoted) -> Episode:
 @on(WeekNoted)
 def _week(state: Episode, fact: WeekNoted) -> Episode:
     others = [w for w in state.weeks if w.week_start != fact.week.week_start]
-    weeks = sorted([*others, fact.week], key=lambda w: w.week_start)
+    before = [w for w in state.weeks if w.week_start == fact.week.week_start]
+    earlier = tuple(id for w in before for id in (*w.earlier, w.event_id))[-KEPT_CLOSES:]
+    week = replace(fact.week, earlier=earlier)
+    weeks = sorted([*others, week], key=lambda w: w.week_start)
     return replace(state, weeks=tuple(weeks[-KEPT_WEEKS:]))
 
 

@@ -4,23 +4,26 @@ from dataclasses import replace
 from typing import Any
 
 from contracts import progress as said
-from services.progress.domain.facts import Alert, Result
+from services.progress.domain.facts import Alert, Result, UseReport
 from services.progress.domain.folds.registry import on
-from services.progress.domain.kept import Profile, Request, Start, Use
+from services.progress.domain.kept import Profile, Request, Start
 from services.progress.domain.state import Episode
 
 KEPT_RESULTS = 8
-KEPT_USES = 20
+KEPT_REPORTS = 20
 
 
 @on(said.SubstanceUseReported)
 def _used(state: Episode, fact: said.SubstanceUseReported) -> Episode:
-    use = Use(fact.report_id, fact.used_on, fact.classification, fact.confirmed)
-    others = tuple(u for u in state.uses if u.report_id != fact.supersedes_report_id)
+    on_day = fact.reported_on or fact.used_on
+    report = UseReport(fact.report_id, on_day, fact.classification, fact.confirmed)
+    earlier = (
+        replace(r, superseded=True) if r.id == fact.supersedes_report_id else r for r in state.use_reports
+    )
     return replace(
         state,
+        use_reports=(*earlier, report)[-KEPT_REPORTS:],
         use_reported_on=fact.reported_on or state.use_reported_on,
-        uses=(*others, use)[-KEPT_USES:],
     )
 
 

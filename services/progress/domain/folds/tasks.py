@@ -1,0 +1,24 @@
+"""How what must be looked at changes an episode."""
+
+from dataclasses import replace
+
+from contracts import progress as said
+from services.progress.domain.facts import Task
+from services.progress.domain.folds.registry import on
+from services.progress.domain.state import Episode
+
+KEPT_TASKS = 40
+
+
+@on(said.ReviewTaskRaised)
+def _raised(state: Episode, fact: said.ReviewTaskRaised) -> Episode:
+    task = Task(fact.task_id, fact.about, fact.subject_id, fact.due_on)
+    return replace(state, tasks=(*state.tasks, task)[-KEPT_TASKS:])
+
+
+@on(said.ReviewTaskClosed)
+def _closed(state: Episode, fact: said.ReviewTaskClosed) -> Episode:
+    return replace(
+        state,
+        tasks=tuple(replace(t, outcome=fact.outcome) if t.id == fact.task_id else t for t in state.tasks),
+    )

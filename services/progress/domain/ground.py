@@ -1,0 +1,52 @@
+"""What was approved stays, even when its ground is gone: a person looks at it again."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from contracts.decisions import Moment
+from contracts.progress import GoalReopened, SubstanceUseReported
+from contracts.vocabulary import Criterion
+from services.progress.domain.facts import Week, WeekNoted
+from services.progress.domain.state import Episode
+from services.progress.domain.tasks import raise_task
+from services.progress.domain.telling import Facts, Step, due_in
+
+GROUND_GONE = "ground_gone"
+
+
+def review_ground(told: Sequence[Any]) -> Step:
+    """Ask a person to look at every approval that rests on what a correction has just changed."""
+
+    def review(state: Episode, moment: Moment) -> Facts:
+        gone, recounted = _gone(state, told), _recounted(state, told)
+        due_on = due_in(state, moment)
+        return [
+            fact
+            for r in state.recommendations
+            if r.closed == "approved" and any(_broken(c, gone, recounted) for c in r.criteria)
+            for fact in raise_task(state, moment, GROUND_GONE, r.id, due_on)
+        ]
+
+    return review
+
+
+def _gone(state: Episode, told: Sequence[Any]) -> set[str]:
+    """Ids of what is no longer so: goals that are open again, and relapses that were none."""
+    relapses = {r.id for r in state.use_reports if r.classification == "relapse"}
+    reports = [f for f in told if isinstance(f, SubstanceUseReported) and f.classification != "relapse"]
+    goals = {f.goal_id for f in told if isinstance(f, GoalReopened)}
+    return goals | {f.supersedes_report_id for f in reports if f.supersedes_report_id in relapses}
+
+
+def _recounted(state: Episode, told: Sequence[Any]) -> list[Week]:
+    starts = {f.week.week_start for f in told if isinstance(f, WeekNoted)}
+    return [w for w in state.weeks if w.week_start in starts]
+
+
+def _broken(criterion: Criterion, gone: set[str], recounted: Sequence[Week]) -> bool:
+    if not gone.isdisjoint(criterion.evidence):
+        return True
+    weeks = [w for w in recounted if not {w.event_id, *w.earlier}.isdisjoint(criterion.evidence)]
+    if criterion.id.startswith("attendance_week"):
+        return any((w.ratio or 0) < criterion.threshold for w in weeks)
+    return any(not w.below for w in weeks)
