@@ -41,7 +41,14 @@ from services.scheduling.domain import (
     sessions,
     week,
 )
-from services.scheduling.domain.calendar import Admitted, Calendar, CalendarEnded, Request, SeatsKept
+from services.scheduling.domain.calendar import (
+    Admitted,
+    Calendar,
+    CalendarEnded,
+    LevelSet,
+    Request,
+    SeatsKept,
+)
 from services.scheduling.domain.sessions import Mark, Presence, Session
 from services.scheduling.domain.sites import Site
 
@@ -411,6 +418,30 @@ class TestSteps:
         found, cause = rearranged(kept, down(360), [offer(d, mine=d in (TUE, WED, FRI)) for d in range(1, 6)])
         assert (found, cause) == ([], "no_legal_week")
 
+    def test_a_taper_may_go_below_the_levels_minimum(self) -> None:
+        kept = agreed(admitted(), [offer(d, mine=True) for d in (TUE, WED, FRI)], at("2026-01-13 08:40"))
+        found, cause = rearranged(kept, taper(360, date(2026, 3, 2)), self.offers_of(TUE, WED, FRI))
+        assert cause == ""
+        assert week.minutes_of(found[0]) == 360
+        assert {o.dow for o in found[0]} < {TUE, WED, FRI}
+
+    def test_a_taper_heard_of_after_its_days_makes_no_week(self) -> None:
+        kept = agreed(admitted(), [offer(d, mine=True) for d in (TUE, WED, FRI)], at("2026-01-13 08:40"))
+        late = taper(360, date(2026, 2, 16))
+        assert rearranged(kept, late, self.offers_of(TUE, WED, FRI)) == ([], "no_legal_week")
+
+    def test_the_minimum_binds_again_after_the_last_day_of_a_taper(self) -> None:
+        kept = agreed(admitted(), [offer(d, mine=True) for d in (TUE, WED, FRI)], at("2026-01-13 08:40"))
+        until_on = date(2026, 3, 2)
+        tapering = fold(kept, [LevelSet(date(2026, 2, 17), IOP, 360, until_on)])
+        fewer, now = self.offers_of(TUE, FRI)[:2], at("2026-02-18 08:00", rules(max_gap_days=2))
+        assert check(tapering, fewer, now, effective_from=until_on)
+        later = date(2026, 3, 3)
+        assert failed(tapering, fewer, now, effective_from=later) == {"minutes_in_band", "max_gap"}
+
+    def offers_of(self, *days: int) -> list[week.Offer]:
+        return [offer(d, mine=True) for d in days] + [offer(d) for d in range(1, 6) if d not in days]
+
     def test_a_lower_level_moves_to_a_group_that_serves_it(self) -> None:
         evening = [offer(TUE, "17:00", "19:00", group_id="g-e", levels=("1",))]
         evening += [offer(THU, "17:00", "18:00", group_id="g-f", levels=("1",))]
@@ -447,6 +478,10 @@ def approved(kind: type, minutes: int, what: str, level: str) -> Any:
 def down(minutes: int, kind: str = "intensity_reduction", level: str = "2.1") -> StepDownApproved:
     event: StepDownApproved = approved(StepDownApproved, minutes, kind, level)
     return event
+
+
+def taper(minutes: int, until_on: date) -> StepDownApproved:
+    return down(minutes, "transition_taper").model_copy(update={"until_on": until_on})
 
 
 def up(minutes: int) -> StepUpApproved:

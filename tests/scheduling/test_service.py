@@ -112,6 +112,19 @@ def test_a_week_steps_down_and_the_seats_are_free_when_it_begins(house: House) -
     assert left[0]["n"] == 0
 
 
+def test_a_taper_makes_a_week_below_the_levels_minimum(house: House) -> None:
+    house.open("elm")
+    house.ask("elm", "ep-taper")
+    house.admit("elm", "ep-taper")
+    house.agree("ep-taper").raise_for_status()
+    today = datetime.fromisoformat(house.standing()["now"])
+    about = {"site_id": "elm", "episode_id": "ep-taper", "to_weekly_minutes": 360, "patient_agreed": True}
+    days = {"effective_on": str(today.date()), "until_on": str((today + timedelta(days=13)).date())}
+    house.hear(("progress.step_down_approved.v1", about | days | {"kind": "transition_taper"}))
+    changed = house.wait_for("ep-taper", "weekly_schedule_changed")
+    assert (changed["planned_weekly_minutes"], changed["reason"]) == (360, "step_down")
+
+
 def test_no_lower_group_leaves_the_week_as_it_is(house: House) -> None:
     house.open("fir")
     house.ask("fir", "ep-stuck")

@@ -548,6 +548,14 @@ class TestForecast:
         assert (found.planned_minutes, found.credited_minutes, found.booked_minutes) == (540, 0, 360)
         assert (found.at_risk, found.lost, found.reachable_minutes) == (True, True, 360)
 
+    @pytest.mark.parametrize(("until", "at_risk"), [(17, True), (18, True), (19, False), (25, False)])
+    def test_a_week_of_a_taper_is_not_at_risk(self, until: int, at_risk: bool) -> None:
+        moment = at("2026-01-19 09:30")
+        taper = calendar.LevelSet(date(2026, 1, 13), IOP, 360, date(2026, 1, until))
+        state = fold(self.state(), [taper])
+        found = forecast.forecast(state, self.MONDAY, self.week(), moment.rules, moment.at)
+        assert (found.at_risk, bool(forecast.at_risk(state, found, moment))) == (at_risk, at_risk)
+
     def test_a_free_morning_could_make_up_for_it(self) -> None:
         found = self.found(ahead("2026-01-20"), ahead("2026-01-22"))
         assert (found.lost, found.reachable_minutes) == (False, 720)

@@ -7,10 +7,11 @@ from typing import Any
 
 from contracts.decisions import Moment, Refused
 from contracts.intake import Availability, PatientAdmitted, SeatRequested
-from contracts.rulebook import Rulebook
+from contracts.rulebook import Band, Rulebook
 from contracts.vocabulary import AgeBand, LevelOfCare, MissKind, ProgramKind, ServiceKind, Slot
 from services.scheduling.domain import terms
 from services.scheduling.domain.terms import Terms
+from services.scheduling.domain.week import band_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class LevelFrom:
     since: date
     level: LevelOfCare
     weekly_minutes: int | None = None
+    tapers_until: date | None = None
+    """Last day on which the level's minimum does not bind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,17 @@ class Calendar:
         begun = [x for x in self.levels if x.since <= day]
         return begun[-1].weekly_minutes if begun else None
 
+    def tapers_on(self, day: date) -> bool:
+        """Whether a person is in a transition taper: below the minimum of a level that is about to end."""
+        begun = [x for x in self.levels if x.since <= day]
+        until = begun[-1].tapers_until if begun else None
+        return until is not None and day <= until
+
+    def band_on(self, day: date, rules: Rulebook) -> Band:
+        """The weekly minutes that the level of a day allows; in a taper its minimum does not bind."""
+        band = band_of(rules, self.level_on(day), self.age_band)
+        return band.model_copy(update={"min_minutes": 0}) if self.tapers_on(day) else band
+
     def level_on(self, day: date) -> LevelOfCare:
         """The level of care in force on a day."""
         if not self.levels:
@@ -241,6 +255,8 @@ class LevelSet:
     since: date
     level: LevelOfCare
     weekly_minutes: int | None = None
+    tapers_until: date | None = None
+    """Last day on which the level's minimum does not bind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ from services.scheduling.domain.calendar import Calendar, Request
 from services.scheduling.domain.week import Choice, Offer
 from services.scheduling.domain.wishes import Barrier, Wish, barriers, weeks_for
 
+TAPER = "transition_taper"
+"""The kind of step that goes below the level's minimum for some days."""
+
 
 def for_request(
     request: Request, offers: Sequence[Offer], state: Calendar, moment: Moment
@@ -109,6 +112,8 @@ def for_step(
     """The weeks that carry out an approved step, the best first, or why there is none."""
     target, level = event.to_weekly_minutes, event.to_level
     rules = state.rules_on(first, moment.rules)
+    tapers = _tapers(event, first)
+    band = weeks.band_of(rules, level, state.age_band)
     current = _sitting(state, offers, first)
     keys = frozenset(o.key for o in current)
     availability = state.request.availability if state.request else ()
@@ -121,8 +126,8 @@ def for_step(
         return [], "no_group" if not serving else "not_available"
     wish = Wish(
         wanted_minutes=target,
-        band=weeks.band_of(rules, level, state.age_band),
-        max_gap_days=rules.attendance.max_gap_days,
+        band=band.model_copy(update={"min_minutes": 0}) if tapers else band,
+        max_gap_days=weeks.WEEK_DAYS if tapers else rules.attendance.max_gap_days,
         keep=keys,
     )
     if not current or level.code != state.level_on(first - timedelta(days=1)).code:
@@ -136,6 +141,16 @@ def for_step(
         return found[:1], "" if found else "no_legal_week"
     found = _growing(coming, current, replace(wish, least_minutes=now + 1))
     return found, "" if found else "no_free_seat"
+
+
+def tapers_until(event: StepDownApproved | StepUpApproved) -> date | None:
+    """The last day on which an approved taper lifts the level's minimum."""
+    return event.until_on if isinstance(event, StepDownApproved) and event.kind == TAPER else None
+
+
+def _tapers(event: StepDownApproved | StepUpApproved, day: date) -> bool:
+    until_on = tapers_until(event)
+    return until_on is not None and day <= until_on
 
 
 def _sitting(state: Calendar, offers: Iterable[Offer], first: date) -> list[Offer]:

@@ -104,7 +104,8 @@ def _evolve_terms(state: Calendar, fact: Covered | Authorized | LevelSet | Exten
     if isinstance(fact, Authorized):
         return replace(state, terms=state.terms.authorized(fact.authorization))
     earlier = tuple(x for x in state.levels if x.since < fact.since)
-    return replace(state, levels=(*earlier, LevelFrom(fact.since, fact.level, fact.weekly_minutes)))
+    begun = LevelFrom(fact.since, fact.level, fact.weekly_minutes, fact.tapers_until)
+    return replace(state, levels=(*earlier, begun))
 
 
 def _evolve_risk(

@@ -57,12 +57,14 @@ class Forecast:
     booked_minutes: int
     reachable_minutes: int
     options: tuple[SessionOption, ...]
+    tapered: bool = False
+    """Days of a transition taper are in it: nobody is to reach the minimum."""
 
     @property
     def at_risk(self) -> bool:
         """Without make-up sessions the minimum is not reached; a week planned below it lost nothing."""
-        least = self.band.min_minutes
-        return self.credited_minutes + self.booked_minutes < least <= self.planned_minutes
+        least, coming = self.band.min_minutes, self.credited_minutes + self.booked_minutes
+        return not self.tapered and coming < least <= self.planned_minutes
 
     @property
     def lost(self) -> bool:
@@ -95,6 +97,7 @@ def forecast(state: Calendar, monday: date, ahead: Sequence[Ahead], book: Rulebo
         booked_minutes=to_come,
         reachable_minutes=most,
         options=tuple(option(state, a, book) for a in free),
+        tapered=any(state.tapers_on(monday + timedelta(days=n)) for n in range(7)),
     )
 
 

@@ -27,11 +27,10 @@ def payer_guards(
     rules, level = state.rules_on(day, book), state.level_on(day)
     guards = [_minutes(state, chosen, day, rules), _required(chosen, rules)]
     if level.code == rules.attendance.day_rule_level:
-        guards += [
-            _fewest_days(state, chosen, day, rules),
-            _gap(chosen, rules),
-            _paid_days(chosen, rules, override_reason),
-        ]
+        # A taper was approved as one that the payer has to be asked about, so its days are not counted here.
+        if not state.tapers_on(day):
+            guards += [_fewest_days(state, chosen, day, rules), _gap(chosen, rules)]
+        guards.append(_paid_days(chosen, rules, override_reason))
     return [*guards, _authorized_days(state, chosen, day, override_reason)]
 
 
@@ -41,7 +40,7 @@ def broken(state: Calendar, chosen: Sequence[Offer], day: date, book: Rulebook) 
 
 
 def _minutes(state: Calendar, chosen: Sequence[Offer], day: date, rules: Rulebook) -> Guard:
-    band = weeks.band_of(rules, state.level_on(day), state.age_band)
+    band = state.band_on(day, rules)
     minutes = weeks.minutes_of(chosen)
     scheduled = sum(wall_length(o.start_local, o.end_local) for o in chosen)
     outside = f"are not within {band.min_minutes} to {band.max_minutes}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from contracts.rulebook import Rulebook
+from contracts.rulebook import Band, Rulebook
 from contracts.vocabulary import ServiceKind, Slot
 from services.scheduling.domain import legality, week, wishes
 from services.scheduling.domain.calendar import Calendar
@@ -88,7 +88,7 @@ def _person(state: Calendar, mine: Sequence[Offer], first: date, book: Rulebook,
     wanted = week.minutes_of(now) if kept else state.request.weekly_minutes if state.request else 0
     wish = Wish(
         wanted_minutes=wanted,
-        band=week.band_of(rules, state.levels[-1].level, state.age_band),
+        band=_band(state, first, rules),
         min_days=days,
         max_days=days,
         max_gap_days=max(rules.attendance.max_gap_days, week.longest_gap(d for _, d in kept) if kept else 0),
@@ -105,6 +105,12 @@ def _person(state: Calendar, mine: Sequence[Offer], first: date, book: Rulebook,
         weight=SEATED if kept else WAITING + WAIT_DAY * _waited(state, first),
         movable=movable,
     )
+
+
+def _band(state: Calendar, first: date, rules: Rulebook) -> Band:
+    if state.tapers_on(first):
+        return state.band_on(first, rules)
+    return week.band_of(rules, state.levels[-1].level, state.age_band)
 
 
 def _waited(state: Calendar, first: date) -> int:

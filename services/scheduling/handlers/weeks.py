@@ -126,7 +126,9 @@ async def step(unit: Unit, key: str, event: StepDownApproved | StepUpApproved, m
     first = max(event.effective_on, civil_date(moment.at, state.tz))
     offers = await proposable(unit, state, first, moment)
     choices, cause = candidates.for_step(state, event, offers, first, moment)
-    prescribed = calendar.LevelSet(first, event.to_level, event.to_weekly_minutes)
+    prescribed = calendar.LevelSet(
+        first, event.to_level, event.to_weekly_minutes, candidates.tapers_until(event)
+    )
     state = unit.record(CALENDARS, key, [prescribed])
     if cause == "nothing_to_change":
         return
