@@ -6,7 +6,6 @@ from contracts.decisions import Moment, Woke
 from contracts.progress import MeasuresDue, MeasuresMissed
 from contracts.rule_tables import Cadence
 from contracts.rulebook import Rulebook
-from services.progress.domain.facts import Stage
 from services.progress.domain.kept import Request
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, midnight, then
@@ -67,7 +66,7 @@ def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
 
 
 def _asking(state: Episode) -> bool:
-    return state.stage is Stage.ATTENDING and not state.held
+    return state.attending and not state.held
 
 
 def _reminded_on(request: Request, rules: Rulebook) -> date:
