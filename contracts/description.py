@@ -27,6 +27,11 @@ _HEADERS = {
         "ce-sequence": {**_TEXT, "pattern": "^[0-9]{12}$", "description": "Counts from 1 within one source."},
         "ce-correlationid": {**_TEXT, "description": "The person's way that the event belongs to."},
         "ce-causationid": {**_TEXT, "description": "The event, command or wake that caused it."},
+        "ce-aggregateversion": {
+            **_TEXT,
+            "pattern": "^[0-9]+$",
+            "description": "How many facts its teller had recorded of the aggregate by then, said or kept.",
+        },
         "ce-partitionkey": {**_TEXT, "description": "The aggregate; order is promised within it."},
         "ce-networkid": _TEXT,
         "ce-siteid": _TEXT,

@@ -81,6 +81,8 @@ class Envelope:
     correlation_id: str
     causation_id: str
     traceparent: str | None = None
+    aggregate_version: int | None = None
+    """How many facts its teller had recorded of the aggregate by then, said or kept; older events lack it."""
 
     @property
     def type(self) -> str:
@@ -108,6 +110,8 @@ class Envelope:
             "ce-dataclassification": "restricted",
             "ce-dataregulation": "HIPAA,42CFRPart2" if part2 else "HIPAA",
         }
+        if self.aggregate_version is not None:
+            attributes["ce-aggregateversion"] = str(self.aggregate_version)
         headers = {name: _quoted(value) for name, value in attributes.items()}
         headers["content-type"] = "application/json"
         headers["correlation_id"] = self.correlation_id
@@ -135,6 +139,7 @@ class Envelope:
             correlation_id=ce["ce-correlationid"],
             causation_id=ce["ce-causationid"],
             traceparent=headers.get("traceparent"),
+            aggregate_version=int(ce["ce-aggregateversion"]) if "ce-aggregateversion" in ce else None,
         )
 
 

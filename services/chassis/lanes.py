@@ -254,7 +254,8 @@ class Reader:
         if self._torn or number <= self._delivered:
             return
         self._delivered = number
-        self.waiting.append(work.read_event(self.runtime, seq, msg.subject, headers, msg.data))
+        service, now = self.runtime.service, self.runtime.clock.now()
+        self.waiting.append(work.read_event(service, now, seq, msg.subject, headers, msg.data))
         self.stirred.set()
 
     def _tear(self) -> None:

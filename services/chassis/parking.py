@@ -17,6 +17,7 @@ _LIBRARY = re.compile(r"site-packages|/lib/python")
 UNKNOWN_EVENT = "unknown_event_type"
 UNKNOWN_WAKE = "unknown_wake"
 UNREADABLE = "unreadable"
+BEHIND = "behind_a_parked_message"
 
 _PARK = """INSERT INTO parked
     (aggregate_id, kind, name, message_id, lane, content, reason, detail, trace, parked_at)

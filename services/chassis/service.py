@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.decisions import Moment
@@ -19,6 +20,7 @@ Fact: TypeAlias = Any
 Decide: TypeAlias = Callable[[Any, Any, Moment], Sequence[Fact]]
 Gather: TypeAlias = Callable[["Unit", str, Any, Moment], Awaitable[Mapping[str, Any] | None]]
 """What it returns is the whole answer to a command, beside the id of what it is about."""
+Waits: TypeAlias = Callable[[Any, Moment], Mapping[str, datetime]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,16 @@ class Aggregate:
 
     `state` is a frozen dataclass with at least `id`, `network_id` and `site_id`; `table` has the
     columns id, network_id, site_id, version and state (jsonb). `evolve(state | None, fact)` gives
-    the next state; `facts` lists the private facts, so that a journal can be read back.
+    the next state; `facts` lists the private facts, so that a journal can be read back. The books of a
+    service with one aggregate that says what it `waits` for can be filled from the stream alone.
     """
 
     table: str
     state: type
     evolve: Callable[[Any, Fact], Any]
     facts: tuple[type, ...] = ()
+    waits: Waits | None = None
+    """What a state waits for, where that can be read off it; the moment is that of its last change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,6 +175,7 @@ class Unit:
             correlation_id=str(getattr(event, "episode_id", cause.correlation_id)),
             causation_id=cause.moment.cause,
             traceparent=cause.traceparent,
+            aggregate_version=row.version,
         )
         said = _encoded(envelope)
         self.outbox.append(said)

@@ -14,7 +14,7 @@ from services.chassis import db as database
 from services.chassis import parking
 from services.chassis.db import Connection, transaction
 from services.chassis.runtime import Runtime
-from services.chassis.service import Aggregate, Reaction
+from services.chassis.service import Aggregate, Reaction, Service
 from services.chassis.tail import ordinal_in
 from services.chassis.telemetry import MESSAGES, log, span
 from services.chassis.unit import Cause, Conflict, Unit
@@ -51,7 +51,9 @@ class Message:
     """Why it must be parked unread: unknown type or unreadable."""
 
 
-def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str], body: bytes) -> Message:
+def read_event(
+    service: Service, now: datetime, seq: int, subject: str, headers: dict[str, str], body: bytes
+) -> Message:
     """Turn what the bus delivered into a message; what cannot be read is marked, never raised."""
     parts = subject.split(".")
     network, lane, teller = parts[1], int(parts[2]), parts[3]
@@ -68,13 +70,13 @@ def read_event(runtime: Runtime, seq: int, subject: str, headers: dict[str, str]
         "seq": seq,
     }
     unread = Message(
-        "event", id if known else f"seq-{seq}", name, key or f"seq-{seq}", lane, runtime.clock.now(), content,
+        "event", id if known else f"seq-{seq}", name, key or f"seq-{seq}", lane, now, content,
         None, None, key, headers.get("traceparent"), seq, ordinal, teller,
     )  # fmt: skip
-    kind = runtime.service.language.get(name)
+    kind = service.language.get(name)
     if kind is None:
         return give_up(unread, parking.UNKNOWN_EVENT)
-    reaction = runtime.service.hears.get(kind)
+    reaction = service.hears.get(kind)
     if reaction is None:
         return unread
     try:
@@ -125,12 +127,12 @@ async def apply(runtime: Runtime, db: Connection, messages: Sequence[Message]) -
     for m in messages:
         if m.trouble or m.key in parked:
             parked.add(m.key)
-            await _park(runtime, db, m, m.trouble or "behind_a_parked_message", None)
+            await _park(runtime, db, m, m.trouble or parking.BEHIND, None)
         elif m.reaction is not None:
             error = await _handle(unit, m, runtime.moment(m.at, m.id, system))
             if error is not None:
                 parked.add(m.key)
-                await _park(runtime, db, m, _reason(error), error)
+                await _park(runtime, db, m, reason_of(error), error)
     await unit.save()
     return unit
 
@@ -187,7 +189,8 @@ def decide_one(unit: Unit, reaction: Reaction, key: str, message: Any) -> Any:
     return unit.record(reaction.aggregate, key, reaction.decide(state, message, moment))
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Why a message is parked that a rule could not take."""
     return "unknown_aggregate" if isinstance(error, UnknownAggregate) else "rule_failed"
 
 
@@ -240,7 +243,7 @@ async def _try_again(runtime: Runtime, db: Connection, m: Message) -> tuple[str,
             await _preload(unit, [m])
             error = await _handle(unit, m, runtime.moment(m.at, m.id))
             if error is not None:
-                return _reason(error), error
+                return reason_of(error), error
             await unit.save()
             # The inbox says when it was taken, in the transaction of its effect.
             await db.execute(_TAKEN, m.id, unit.recorded_at)
@@ -255,9 +258,8 @@ async def _try_again(runtime: Runtime, db: Connection, m: Message) -> tuple[str,
 def _from_parked(runtime: Runtime, row: Any, aggregate_id: str) -> Message:
     content = json.loads(row["content"])
     if row["kind"] == "event":
-        return read_event(
-            runtime, content["seq"], content["subject"], content["headers"], content["body"].encode()
-        )
+        found = content["seq"], content["subject"], content["headers"], content["body"].encode()
+        return read_event(runtime.service, runtime.clock.now(), *found)
     wake = {
         "aggregate": content["aggregate"],
         "aggregate_id": aggregate_id,

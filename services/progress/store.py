@@ -8,7 +8,9 @@ from services.chassis.db import Connection
 from services.chassis.service import Aggregate
 from services.progress import domain
 
-EPISODE = Aggregate("episodes", domain.Episode, domain.evolve, facts=domain.PRIVATE_FACTS)
+EPISODE = Aggregate(
+    "episodes", domain.Episode, domain.evolve, facts=domain.PRIVATE_FACTS, waits=domain.awaited
+)
 
 _FIND_ONE = """
 SELECT version, state FROM episodes

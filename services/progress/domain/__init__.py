@@ -87,7 +87,7 @@ from services.progress.domain.steps import (
 from services.progress.domain.taper import end_taper
 from services.progress.domain.targets import MAX_WINDOW_DAYS, WantedGoal
 from services.progress.domain.tasks import CloseReviewTask, close_review_task
-from services.progress.domain.waits import waiting
+from services.progress.domain.waits import awaited, waiting
 
 __all__ = [
     "MAX_WINDOW_DAYS",
@@ -136,6 +136,7 @@ __all__ = [
     "ask_team",
     "assign_homework",
     "attest_goal",
+    "awaited",
     "close_review_task",
     "correct_attendance",
     "count_attendance",

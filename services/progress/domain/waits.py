@@ -31,6 +31,11 @@ def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
     return {what: at for area in _AREAS for what, at in area(state, rules).items()}
 
 
+def awaited(state: Episode, moment: Moment) -> dict[str, datetime]:
+    """What to be woken for, under the rules of whoever pays at that moment."""
+    return waits(state, state.rules_on(state.day(moment.at), moment.rules))
+
+
 def waiting(decide: Callable[[Any, Any, Moment], Sequence[Any]]) -> Callable[[Any, Any, Moment], Facts]:
     """A decision under the rules of whoever pays, with the wakes that follow: decisions ask for none."""
 

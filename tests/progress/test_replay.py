@@ -1,0 +1,168 @@
+"""The stream alone gives the episodes again: state, journal and what they wait for."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.decisions import Refused
+from contracts.event import Event
+from contracts.vocabulary import DischargeReason
+from services.chassis import codec
+from services.chassis.replay import CannotReplay, Carried
+from services.progress import domain
+from tests.progress.story import PHQ_DOWN, SOBER
+from tests.progress.streamed import Streamed, retold
+from tests.progress.test_properties import ACTIONS, ENDS, Action
+
+
+def lived(actions: list[Action]) -> Streamed:
+    story = Streamed().admitted(720)
+    assert isinstance(story, Streamed)
+    story.agreed()
+    story.attended()
+    for act in actions:
+        try:
+            act(story)
+        except Refused:
+            continue
+    story.catch_up()
+    return story
+
+
+def same(story: Streamed) -> None:
+    """Row by row: state, version, said, every fact of the journal, and what is waited for."""
+    found = retold(story.stream, story.now)
+
+    assert found.row.state == story.state
+    assert found.row.version == len(story.journal)
+    assert found.row.said == sum(isinstance(f, Event) for f in story.journal)
+    facts = [(j[2], j[3], json.loads(j[4]), j[5], j[6]) for j in found.unit.journal]
+    assert facts == [
+        (version, _name(fact), json.loads(_text(fact)), cause, at)
+        for fact, (version, cause, at) in zip(story.journal, story.kept, strict=True)
+    ]
+    asked = {what: at for (_, _, what), (at, _) in found.unit.wakes.items()}
+    assert {what: at for what, at in asked.items() if at > story.now} == story.wakes
+    # A wake that rang and changed nothing rings once more, for nothing.
+    before = story.state
+    for what, at in asked.items():
+        if at <= story.now:
+            assert story.woke(what) == []
+    assert story.state == before
+
+
+def _name(fact: Any) -> str:
+    return fact.type() if isinstance(fact, Event) else type(fact).__name__
+
+
+def _text(fact: Any) -> str:
+    return fact.model_dump_json(exclude_none=True) if isinstance(fact, Event) else codec.dump(fact)
+
+
+def lag(story: Any) -> None:
+    story.lagging = True
+
+
+TIMING: st.SearchStrategy[Action] = st.sampled_from([lag, lambda s: s.catch_up()])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(ACTIONS, ACTIONS, TIMING), max_size=40), ENDS)
+def test_whatever_happened_the_stream_alone_gives_it_again(actions: list[Action], end: Action) -> None:
+    """Also where the service read late what others had said: events lie before what was done without them."""
+    same(lived([*actions, end]))
+
+
+def stepped_down() -> Streamed:
+    """Goals, weeks, a measure, a step down, aftercare: with facts kept and events said mixed in many units."""
+    story = Streamed().admitted(720)
+    assert isinstance(story, Streamed)
+    story.agreed()
+    story.on("2026-01-13", "12:00").attended()
+    story.plan(SOBER, PHQ_DOWN)
+    story.missed("2026-01-14", 1)
+    story.phq9(*[0] * 8 + [1])
+    story.settle(story.state.alerts[0].id)
+    story.week("2026-01-19", 720)
+    story.attest()
+    story.week("2026-01-26", 720)
+    story.on("2026-02-03")
+    assert story.state.step_down
+    story.approve(story.state.step_down)
+    story.rescheduled(540, 2)
+    story.missed("2026-02-04", 2)
+    story.do(domain.LogOutreach("voice", reached=True))
+    story.on("2026-02-20").phq9(*[0] * 9)
+    story.do(domain.PlanAftercare(True, (), True, override_reason="moving"))
+    story.on("2026-03-20")
+    story.do(domain.DischargePatient(DischargeReason.MOVED))
+    return story
+
+
+def test_a_whole_way_is_given_again() -> None:
+    story = stepped_down()
+
+    assert {type(f).__name__ for f in story.journal} >= {
+        "StepDownApproved",
+        "CheckInMissed",
+        "WeekNoted",
+        "MissNoted",
+        "PatientDischarged",
+    }
+    same(story)
+
+
+def _numbered(stream: list[Carried]) -> list[Carried]:
+    """The same messages as a stream that never held the others."""
+    return [Carried(seq, c.subject, c.headers, c.body) for seq, c in enumerate(stream, 1)]
+
+
+def test_a_stream_that_lacks_any_one_event_is_refused_by_the_aggregate_and_version() -> None:
+    story = stepped_down()
+    for number in range(len(story.stream) - 1):
+        rest = _numbered([*story.stream[:number], *story.stream[number + 1 :]])
+
+        with pytest.raises(CannotReplay, match=r"episodes ep-1 .* version \d+"):
+            retold(rest, story.now)
+
+
+def test_a_stream_out_of_its_order_is_refused() -> None:
+    story = stepped_down()
+    for number in range(len(story.stream) - 1):
+        one, other = story.stream[number : number + 2]
+        swapped = [*story.stream[:number], other, one, *story.stream[number + 2 :]]
+
+        with pytest.raises(CannotReplay, match="not in its order"):
+            retold(swapped, story.now)
+
+
+def own(story: Streamed) -> list[int]:
+    return [n for n, c in enumerate(story.stream) if "ce-aggregateversion" in c.headers]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda h: h.pop("ce-aggregateversion"), "before events told their version"),
+        (lambda h: h.update({"ce-aggregateversion": "7"}), "not in the stream"),
+        (lambda h: h.update({"ce-causationid": "else"}), "its id does not follow"),
+        (lambda h: h.update({"ce-type": "progress.unheard_of.v1"}), "does not know"),
+        (lambda h: h.update({"ce-sequence": "000000000009"}), "of its story is not in the stream"),
+    ],
+)
+def test_an_event_that_was_tampered_with_is_noticed(change: Callable[[Any], Any], why: str) -> None:
+    story = Streamed().admitted()
+    assert isinstance(story, Streamed)
+    story.plan()
+    number = own(story)[-1]
+    headers = dict(story.stream[number].headers)
+    change(headers)
+    carried = story.stream[number]
+    story.stream[number] = Carried(carried.seq, carried.subject, headers, carried.body)
+
+    with pytest.raises(CannotReplay, match=why):
+        retold(story.stream, story.now)
