@@ -1,21 +1,24 @@
-"""Refills the stream from the outboxes.
+"""Refills the stream from the outboxes, and the schema of a service from the stream.
 
-The relays do the sending, so that lane locks, order and fences are those of every day: here the events
-that the stream lacks are marked as unsent again, and the services' books are told which stream they are
-about. Whoever already heard an event finds its id in the inbox.
+For the stream the relays do the sending, so that lane locks, order and fences are those of every day: here
+the events that the stream lacks are marked as unsent again, and the services' books are told which stream
+they are about. Whoever already heard an event finds its id in the inbox.
 """
 
 from collections.abc import Iterable
 from contextlib import AsyncExitStack
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from contracts.subjects import LANES, STREAM, lane_of
 from deploy.local.network import Network
-from deploy.local.reconcile import Said, read_stream
+from deploy.local.reconcile import Said, pass_through, read_stream
 from deploy.local.trouble import Trouble
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from services.chassis.replay import Carried
 
     Connection: TypeAlias = asyncpg.Connection[asyncpg.Record]
 
@@ -65,6 +68,40 @@ async def rebuild(network: Network, anew: bool = False) -> dict[str, Any]:
     finally:
         await topology.hang_up(client)
     return {"missing": sum(map(len, missing.values())), "by_service": {s: len(i) for s, i in missing.items()}}
+
+
+async def rebuild_service(network: Network, name: str) -> dict[str, int]:
+    """Fill the empty schema of a service from the stream alone; returns how much of what there is now.
+
+    Raises Trouble where the schema is not empty, the service runs, or the stream does not give its books.
+    """
+    import asyncpg
+
+    from services.chassis import clock
+    from services.chassis.filling import fill
+    from services.chassis.replay import CannotReplay, read_stream
+
+    service = import_module(f"services.{name}.app").service
+    made, messages = await carried(network)
+    now = clock.wall_now()
+    db = await asyncpg.connect(**network.pg_dsn_kwargs(name))
+    try:
+        return await fill(db, service, read_stream(service, messages, now), made, now)
+    except CannotReplay as error:
+        raise Trouble(str(error), "See `docs/ops.md`, Back up and restore.", code="cannot_replay") from error
+    finally:
+        await db.close()
+
+
+async def carried(network: Network) -> "tuple[str, list[Carried]]":
+    """When the stream was made, and all of its messages as they lie there."""
+    from services.chassis.replay import Carried
+
+    messages: list[Carried] = []
+    made, _ = await pass_through(
+        network, lambda m: messages.append(Carried(m.seq, m.subject, dict(m.headers), m.body)), bodies=True
+    )
+    return made, messages
 
 
 async def _missing(books: "dict[str, Connection]", held: Iterable[Said]) -> dict[str, list[str]]:

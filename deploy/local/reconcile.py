@@ -167,6 +167,8 @@ class Carried:
     subject: str
     headers: Mapping[str, str]
     digest: bytes
+    body: bytes = field(default=b"", repr=False)
+    """Only where it was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,19 +193,21 @@ async def read_messages(stack: Network, *, headers_only: bool = False) -> Stream
 
 
 async def pass_through(
-    stack: Network, take: Callable[[Carried], None], *, headers_only: bool = False
+    stack: Network, take: Callable[[Carried], None], *, headers_only: bool = False, bodies: bool = False
 ) -> tuple[str, int]:
     """Hand on every message of the stream in its order and keep none; returns its creation time and end."""
     import nats
 
     client = await nats.connect(**stack.nats_kwargs("operator"), connect_timeout=10)
     try:
-        return await _read_all(client, take, headers_only)
+        return await _read_all(client, take, headers_only, bodies)
     finally:
         await client.close()
 
 
-async def _read_all(client: Any, take: Callable[[Carried], None], headers_only: bool) -> tuple[str, int]:
+async def _read_all(
+    client: Any, take: Callable[[Carried], None], headers_only: bool, bodies: bool
+) -> tuple[str, int]:
     try:
         found = await _api(client, f"STREAM.INFO.{STREAM}", {})
     except _NoStream:
@@ -220,15 +224,16 @@ async def _read_all(client: Any, take: Callable[[Carried], None], headers_only: 
         "inactive_threshold": 30_000_000_000,
     }
     made = await _api(client, f"CONSUMER.CREATE.{STREAM}", {"stream_name": STREAM, "config": config})
-    await _Pull(client, made["name"], take).to_the_end()
+    await _Pull(client, made["name"], take, bodies).to_the_end()
     return created, last
 
 
 class _Pull:
     """Pulls one consumer dry."""
 
-    def __init__(self, client: Any, consumer: str, take: Callable[[Carried], None]) -> None:
+    def __init__(self, client: Any, consumer: str, take: Callable[[Carried], None], bodies: bool) -> None:
         self._hand_on = take
+        self._bodies = bodies
         self._taken = 0
         self._client = client
         self._inbox = client.new_inbox()
@@ -270,7 +275,8 @@ class _Pull:
         # Domain and account come first in the newer form.
         seq, pending = (parts[5], parts[8]) if len(parts) == 9 else (parts[7], parts[10])
         digest = hashlib.sha256(message.data).digest()
-        self._hand_on(Carried(int(seq), message.subject, headers, digest))
+        body = message.data if self._bodies else b""
+        self._hand_on(Carried(int(seq), message.subject, headers, digest, body))
         self._taken += 1
         self._credit -= 1
         if pending == "0":

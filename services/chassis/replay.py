@@ -17,6 +17,7 @@ from contracts.vocabulary import Actor, ActorType
 from services.chassis import parking
 from services.chassis.ordinals import Ordinals
 from services.chassis.service import Aggregate, Service
+from services.chassis.tail import Head
 from services.chassis.unit import Cause, Row, Unit
 from services.chassis.work import Message, decide_one, read_event, reason_of
 
@@ -84,19 +85,54 @@ def only_aggregate(service: Service) -> Aggregate:
     return aggregate
 
 
-def replayed(service: Service, messages: Iterable[Carried], now: datetime) -> Iterator[Replayed]:
+@dataclass(slots=True)
+class Stream:
+    """What the messages of the stream are to one service."""
+
+    stories: dict[str, _Story] = field(default_factory=dict)
+    heard: list[Message] = field(default_factory=list)
+    heads: dict[int, Head] = field(default_factory=dict)
+    ordinals: Ordinals = field(default_factory=Ordinals)
+    last: int = 0
+
+
+def read_stream(service: Service, messages: Iterable[Carried], now: datetime) -> Stream:
+    """Sort the stream by what it is about; raises CannotReplay where it is not whole or not in its order."""
+    stream, seen = Stream(), set[str]()
+    for carried in messages:
+        m = read_event(service, now, carried.seq, carried.subject, dict(carried.headers), carried.body)
+        if m.seq <= stream.last or not stream.ordinals.take(m.lane, m.teller, m.ordinal):
+            raise CannotReplay(f"The stream is not whole, or not in its order, at message {m.seq}.")
+        stream.last = m.seq
+        own = m.teller == service.name
+        if own:
+            stream.heads[m.lane] = Head(m.seq, m.ordinal)
+        if m.id in seen:
+            continue
+        if own:
+            said = own_event(service, carried)
+            stream.stories.setdefault(said.envelope.event.aggregate_id, _Story()).told.append(said)
+        elif m.reaction or m.trouble:
+            key = m.reaction.key(m.message) if m.reaction else m.key
+            stream.stories.setdefault(key, _Story()).heard.append(m)
+            stream.heard.append(m)
+        else:
+            continue
+        seen.add(m.id)
+    return stream
+
+
+def replayed(service: Service, stream: Stream, now: datetime) -> Iterator[Replayed]:
     """Every aggregate as the stream gives it, one after the other; raises CannotReplay."""
     aggregate = only_aggregate(service)
-    for id, story in _stories(service, messages, now).items():
+    for id, story in stream.stories.items():
         found = _Telling(service, aggregate, id, story, now).to_the_end()
         if found.row.state is not None or found.left:
             yield found
 
 
-def own_event(service: Service, message: Carried) -> Own | None:
+def own_event(service: Service, message: Carried) -> Own:
     """A message as an event that the service itself said; raises CannotReplay if it cannot be read."""
-    if message.subject.split(".")[3] != service.name:
-        return None
     headers = {k: v for k, v in message.headers.items() if k == "Nats-Msg-Id" or not _of_transport(k)}
     kind = service.language.get(headers.get("ce-type", ""))
     if kind is None:
@@ -114,28 +150,6 @@ def own_event(service: Service, message: Carried) -> Own | None:
 
 def _of_transport(header: str) -> bool:
     return header.startswith(("Nats-", "Handrail-"))
-
-
-def _stories(service: Service, messages: Iterable[Carried], now: datetime) -> dict[str, _Story]:
-    stories: dict[str, _Story] = {}
-    ordinals, last, seen = Ordinals(), 0, set[str]()
-    for carried in messages:
-        message = read_event(service, now, carried.seq, carried.subject, dict(carried.headers), carried.body)
-        if carried.seq <= last or not ordinals.take(message.lane, message.teller, message.ordinal):
-            raise CannotReplay(f"The stream is not whole, or not in its order, at message {carried.seq}.")
-        last = carried.seq
-        if message.id in seen:
-            continue
-        own = own_event(service, carried)
-        if own is not None:
-            stories.setdefault(own.envelope.event.aggregate_id, _Story()).told.append(own)
-        elif message.reaction or message.trouble:
-            key = message.reaction.key(message.message) if message.reaction else message.key
-            stories.setdefault(key, _Story()).heard.append(message)
-        else:
-            continue
-        seen.add(message.id)
-    return stories
 
 
 class _Telling:

@@ -11,11 +11,10 @@ from contracts.rulebook import rulebook
 from contracts.subjects import subject_of
 from contracts.vocabulary import Actor, ActorType
 from services.chassis.clock import derived_id
-from services.chassis.replay import Carried, Replayed, replayed
+from services.chassis.replay import Carried, Replayed, read_stream, replayed
 from services.progress import domain
 from services.progress.app import service
 from tests.progress.story import Story
-
 
 ITSELF = Actor(type=ActorType.SYSTEM, id="progress", role="system")
 
@@ -48,7 +47,9 @@ class Streamed(Story):
         return facts
 
     def _absorb(self, reaction: Any, message: Any, actor: Actor) -> list[Any]:
-        return self._take(reaction, message, Moment(self.now, actor, f"cause-{next(self._causes)}", rulebook()))
+        return self._take(
+            reaction, message, Moment(self.now, actor, f"cause-{next(self._causes)}", rulebook())
+        )
 
     def _take(self, reaction: Any, message: Any, moment: Moment) -> list[Any]:
         facts = list(reaction.decide(self.state, message, moment))
@@ -90,7 +91,7 @@ class Streamed(Story):
 
 
 def retold(stream: list[Carried], now: datetime) -> Replayed:
-    (found,) = replayed(service, stream, now)
+    (found,) = replayed(service, read_stream(service, stream, now), now)
     return found
 
 

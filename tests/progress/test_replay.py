@@ -45,7 +45,7 @@ def same(story: Streamed) -> None:
         (version, _name(fact), json.loads(_text(fact)), cause, at)
         for fact, (version, cause, at) in zip(story.journal, story.kept, strict=True)
     ]
-    asked = {what: at for (_, _, what), (at, _) in found.unit.wakes.items()}
+    asked = {what: at for (_, _, what), (at, _) in found.unit.wakes.items() if at}
     assert {what: at for what, at in asked.items() if at > story.now} == story.wakes
     # A wake that rang and changed nothing rings once more, for nothing.
     before = story.state
@@ -78,7 +78,7 @@ def test_whatever_happened_the_stream_alone_gives_it_again(actions: list[Action]
 
 
 def stepped_down() -> Streamed:
-    """Goals, weeks, a measure, a step down, aftercare: with facts kept and events said mixed in many units."""
+    """Goals, weeks, a measure, a step down, aftercare: facts kept and events said, mixed in many units."""
     story = Streamed().admitted(720)
     assert isinstance(story, Streamed)
     story.agreed()

@@ -1,0 +1,132 @@
+"""A schema can be lost: the stream alone gives the books of progress again, row by row."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from deploy.local.processes import Stack
+from deploy.local.rebuild import carried, rebuild_service
+from deploy.local.reconcile import examine
+from deploy.local.secrets import SERVICES
+from deploy.local.simulator.life import BEGINS_AT, Script, live
+from deploy.local.story import connect
+from deploy.local.timekeeper import Timekeeper
+from deploy.local.trouble import Trouble
+from services.chassis.clock import wall_now
+from services.chassis.replay import CannotReplay, Carried, read_stream, replayed
+from services.progress.app import service
+
+ROWS = {
+    "episodes": "SELECT id, network_id, site_id, version, said, state FROM progress.episodes ORDER BY id",
+    "journal": (
+        "SELECT aggregate, aggregate_id, version, type, data, cause, at FROM progress.journal "
+        "ORDER BY aggregate_id, version"
+    ),
+    "outbox": (
+        "SELECT event_id, type, lane, aggregate_id, sequence, cause, correlation_id, subject, headers, body, "
+        "at, recorded_at, sent_at IS NOT NULL AS sent, stream_seq FROM progress.outbox ORDER BY stream_seq"
+    ),
+    "inbox": "SELECT event_id, lane, stream_seq FROM progress.inbox ORDER BY event_id",
+    "heads": (
+        "SELECT lane, stream_seq, ordinal, stream FROM progress.lane_heads WHERE ordinal > 0 ORDER BY lane"
+    ),
+    "wakes": (
+        "SELECT aggregate, aggregate_id, what, lane, at FROM progress.wakes WHERE at > $1 "
+        "ORDER BY aggregate_id, what"
+    ),
+}
+
+
+async def books(stack: Stack, now: Any) -> dict[str, list[tuple[Any, ...]]]:
+    db = await connect(stack)
+    try:
+        return {
+            name: [tuple(row) for row in await db.fetch(sql, *([now] if "$1" in sql else []))]
+            for name, sql in ROWS.items()
+        }
+    finally:
+        await db.close()
+
+
+async def emptied(stack: Stack) -> None:
+    """As after dropping the schema's tables and migrating anew."""
+    db = await asyncpg.connect(**stack.pg_dsn_kwargs("progress_owner"))
+    try:
+        tables = await db.fetch(
+            "SELECT relname FROM pg_class c WHERE relnamespace = 'progress'::regnamespace "
+            "AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> 'schema_migrations'"
+        )
+        await db.execute("TRUNCATE " + ", ".join(f"progress.{t['relname']}" for t in tables))
+    finally:
+        await db.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def lived() -> AsyncIterator[Stack]:
+    stack = Stack.temporary(clock="manual", env={"HANDRAIL_CLOCK_START": BEGINS_AT.isoformat()})
+    async with stack:
+        await live(stack, Script(sites=2, patients=40, weeks=8, seed=11, warm_up_weeks=10))
+        yield stack
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_stream_alone_gives_the_books_of_progress_again(lived: Stack) -> None:
+    urls = {name: lived.url(name) for name in SERVICES}
+    async with Timekeeper(urls, lived.token("operator")) as keeper:
+        now = await keeper.now()
+    before = await books(lived, now)
+    with pytest.raises(Trouble, match="progress is running"):
+        await rebuild_service(lived, "progress")
+    with pytest.raises(Trouble, match="scheduling reacts with more than pure decisions"):
+        await rebuild_service(lived, "scheduling")
+
+    await asyncio.to_thread(lived.kill, "progress")
+    with pytest.raises(Trouble, match="not empty"):
+        await rebuild_service(lived, "progress")
+    await emptied(lived)
+    counts = await rebuild_service(lived, "progress")
+    after = await books(lived, now)
+
+    assert counts["aggregates"] == len(before["episodes"]) > 5
+    assert counts["parked"] == 0
+    for name, rows in before.items():
+        assert after[name] == rows, name
+    await asyncio.to_thread(lived.restart, "progress")
+    async with Timekeeper(urls, lived.token("operator")) as keeper:
+        await keeper.advance(now)
+        await keeper.quiet()
+    findings = await examine(lived)
+    assert set(findings.counts().values()) == {0}, findings.details
+    again = await books(lived, now)
+    assert again == before
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_stream_that_lacks_an_event_or_holds_two_in_another_order_gives_no_books(
+    lived: Stack,
+) -> None:
+    _, stream = await carried(lived)
+    mine = [
+        n for n, c in enumerate(stream) if "ce-aggregateversion" in c.headers and ".progress." in c.subject
+    ]
+    latest = {(c.subject.split(".")[2]): n for n, c in enumerate(stream)}
+    chosen = [n for n in mine if n != latest[stream[n].subject.split(".")[2]]][:: max(1, len(mine) // 40)]
+    assert len(chosen) >= 20
+
+    whole = told(stream)
+    for number in chosen:
+        assert whole
+        with pytest.raises(CannotReplay):
+            told([*stream[:number], *stream[number + 1 :]])
+        with pytest.raises(CannotReplay):
+            told([*stream[: number - 1], stream[number], stream[number - 1], *stream[number + 1 :]])
+
+
+def told(stream: list[Carried]) -> int:
+    return len(list(replayed(service, read_stream(service, stream, wall_now()), wall_now())))
