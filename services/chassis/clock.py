@@ -78,6 +78,11 @@ def derived_id(at: datetime, *parts: object) -> str:
     return str(UUID(int=number & ~(0x3 << 62) | 0x2 << 62))
 
 
+def is_derived(id: str) -> bool:
+    """Whether an id follows from what was said, as those of events do."""
+    return len(id) == 36 and id[14] == "8"
+
+
 def wall_now() -> datetime:
     """Real time, for what must not follow a manual clock: leases, retries, token expiry."""
     return datetime.now(UTC)

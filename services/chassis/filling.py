@@ -5,7 +5,7 @@ from datetime import datetime
 from itertools import islice
 
 from contracts.subjects import LANES
-from services.chassis import clock, parking, tail
+from services.chassis import clock, parking, story, tail
 from services.chassis.db import Connection
 from services.chassis.replay import CannotReplay, Replayed, Stream, only_aggregate, replayed
 from services.chassis.service import Service
@@ -15,7 +15,7 @@ from services.chassis.work import Message
 _LAST = 2**63 - 1
 TOGETHER = 200
 """Aggregates that are saved with one statement a table."""
-_KEPT = ("journal", "outbox", "inbox", "wakes", "parked", "positions", "lane_heads")
+_KEPT = ("journal", "outbox", "inbox", "wakes", "parked", "positions", "lane_heads", "story")
 _READERS = """SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted
   AND classid = hashtext($1)::oid
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
@@ -51,6 +51,8 @@ async def fill(db: Connection, service: Service, found: Stream, made: str, now: 
         heard = [(m.id, m.lane, m.seq) for m in found.heard]
         if heard:
             await db.execute(_HEARD, *map(list, zip(*heard, strict=True)), now)
+        for first in range(0, len(found.story), TOGETHER):
+            await story.keep(db, service, found.story[first : first + TOGETHER])
         lanes = list(range(LANES))
         ordinals = [json.dumps(found.ordinals.of(lane, found.last)) for lane in lanes]
         await db.execute(_READ, lanes, ordinals, found.last, made)

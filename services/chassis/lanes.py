@@ -13,7 +13,7 @@ from typing import Any
 from nats.aio.msg import Msg
 
 from contracts.subjects import LANES, STREAM, lane_filter
-from services.chassis import clock, db, parking, work
+from services.chassis import clock, db, parking, story, work
 from services.chassis.bus import BusDown, BusError, sequences
 from services.chassis.ordinals import Ordinals
 from services.chassis.runtime import Runtime
@@ -300,6 +300,7 @@ class Reader:
                 unit = await work.apply(
                     self.runtime, connection, [m for m in batch if m.id in fresh and heard[m.id] is m]
                 )
+                await story.keep(connection, self.runtime.service, batch)
                 last = batch[-1].seq
                 moved: dict[int, int] = {}
                 if last - min(self.positions.values()) > IDLE_LAG:

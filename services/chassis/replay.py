@@ -17,6 +17,7 @@ from contracts.vocabulary import Actor, ActorType
 from services.chassis import parking
 from services.chassis.ordinals import Ordinals
 from services.chassis.service import Aggregate, Service
+from services.chassis.story import belongs
 from services.chassis.tail import Head
 from services.chassis.unit import Cause, Row, Unit
 from services.chassis.work import Message, decide_one, read_event, reason_of
@@ -91,6 +92,7 @@ class Stream:
 
     stories: dict[str, _Story] = field(default_factory=dict)
     heard: list[Message] = field(default_factory=list)
+    story: list[Message] = field(default_factory=list)
     heads: dict[int, Head] = field(default_factory=dict)
     ordinals: Ordinals = field(default_factory=Ordinals)
     last: int = 0
@@ -109,6 +111,9 @@ def read_stream(service: Service, messages: Iterable[Carried], now: datetime) ->
             stream.heads[m.lane] = Head(m.seq, m.ordinal)
         if m.id in seen:
             continue
+        seen.add(m.id)
+        if belongs(service, m):
+            stream.story.append(m)
         if own:
             said = own_event(service, carried)
             stream.stories.setdefault(said.envelope.event.aggregate_id, _Story()).told.append(said)
@@ -116,9 +121,6 @@ def read_stream(service: Service, messages: Iterable[Carried], now: datetime) ->
             key = m.reaction.key(m.message) if m.reaction else m.key
             stream.stories.setdefault(key, _Story()).heard.append(m)
             stream.heard.append(m)
-        else:
-            continue
-        seen.add(m.id)
     return stream
 
 

@@ -107,6 +107,8 @@ class Service:
     unguarded: frozenset[str] = frozenset()
     """The paths that answer without a bearer token; every other one of the routes asks who calls."""
     rules: Rulebook = field(default_factory=_rules_or_stop)
+    story: str = ""
+    """The field by which events name what this service keeps the whole story of, said by whomever."""
     outside: Any = None
     """Whatever the handlers need from beyond the house, such as an outgoing channel."""
 

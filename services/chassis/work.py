@@ -58,7 +58,7 @@ def read_event(
     parts = subject.split(".")
     network, lane, teller = parts[1], int(parts[2]), parts[3]
     ordinal = ordinal_in(headers)
-    headers = {_clean(k): _clean(v) for k, v in headers.items()}
+    headers = {clean(k): clean(v) for k, v in headers.items()}
     name = headers.get("ce-type", "")[:200]
     id = headers.get("ce-id", "")
     known = _ID.fullmatch(id) is not None
@@ -66,7 +66,7 @@ def read_event(
     content = {
         "subject": subject,
         "headers": headers,
-        "body": _clean(body.decode("utf-8", "replace")),
+        "body": clean(body.decode("utf-8", "replace")),
         "seq": seq,
     }
     unread = Message(
@@ -94,7 +94,7 @@ def read_event(
     )  # fmt: skip
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """Text that Postgres takes: no NUL, no lone surrogate."""
     if text.isascii() and "\x00" not in text:
         return text

@@ -90,6 +90,7 @@ service = Service(
     says=catalogue.events_of("progress"),
     language=catalogue.all_events(),
     routes=api.routes,
+    story="episode_id",
 )
 
 if __name__ == "__main__":

@@ -31,6 +31,10 @@ ROWS = {
         "at, recorded_at, sent_at IS NOT NULL AS sent, stream_seq FROM progress.outbox ORDER BY stream_seq"
     ),
     "inbox": "SELECT event_id, lane, stream_seq FROM progress.inbox ORDER BY event_id",
+    "story": (
+        "SELECT aggregate_id, at, event_id, stream_seq, type, recorded_at, cause, body FROM progress.story "
+        "ORDER BY stream_seq"
+    ),
     "heads": (
         "SELECT lane, stream_seq, ordinal, stream FROM progress.lane_heads WHERE ordinal > 0 ORDER BY lane"
     ),

@@ -1,12 +1,22 @@
-"""The HTTP of progress: plans, measures, records, decisions, aftercare and discharge."""
+"""The HTTP of progress: plans, measures, decisions, aftercare and discharge."""
 
 from fastapi import APIRouter
 
 from services.chassis.http import PROBLEMS
-from services.progress.api import aftercare, course, decisions, episodes, measures, plans, records, relapse
+from services.progress.api import (
+    aftercare,
+    course,
+    decisions,
+    episodes,
+    measures,
+    plans,
+    records,
+    relapse,
+    timeline,
+)
 
 routes = APIRouter(tags=["progress"], responses=PROBLEMS)
-for _part in (episodes, plans, measures, records, relapse, decisions, course, aftercare):
+for _part in (episodes, timeline, plans, measures, records, relapse, decisions, course, aftercare):
     routes.include_router(_part.routes)
 
 __all__ = ["routes"]

@@ -204,4 +204,5 @@ toy = Service(
     says=(Ticked, Rang, Echoed),
     language={event.type(): event for event in (Ticked, Rang, Echoed)},
     routes=routes,
+    story="counter_id",
 )

@@ -1,4 +1,4 @@
-"""Every line of SQL of progress."""
+"""Episodes, each and in lists."""
 
 import json
 from typing import Any
@@ -16,6 +16,8 @@ _FIND_ONE = """
 SELECT version, state FROM episodes
 WHERE network_id = $1 AND site_id = ANY($2) AND id = $3
 """
+
+_HAS_ONE = "SELECT EXISTS (SELECT FROM episodes WHERE network_id = $1 AND site_id = ANY($2) AND id = $3)"
 
 _FIND_MANY = """
 SELECT version, state FROM episodes
@@ -44,6 +46,11 @@ async def find_episode(db: Connection, who: Who, episode_id: str) -> dict[str, A
     """One episode of the caller's sites."""
     row = await db.fetchrow(_FIND_ONE, who.network_id, list(who.sites), episode_id)
     return _episode(row) if row else None
+
+
+async def has_episode(db: Connection, who: Who, episode_id: str) -> bool:
+    """Whether there is such an episode at the caller's sites."""
+    return bool(await db.fetchval(_HAS_ONE, who.network_id, list(who.sites), episode_id))
 
 
 async def find_episodes(
