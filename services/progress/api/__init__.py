@@ -13,10 +13,11 @@ from services.progress.api import (
     records,
     relapse,
     timeline,
+    views,
 )
 
 routes = APIRouter(tags=["progress"], responses=PROBLEMS)
-for _part in (episodes, timeline, plans, measures, records, relapse, decisions, course, aftercare):
+for _part in (episodes, views, timeline, plans, measures, records, relapse, decisions, course, aftercare):
     routes.include_router(_part.routes)
 
 __all__ = ["routes"]

@@ -10,6 +10,7 @@ from services.progress.domain.aftercare import (
     plan_aftercare,
     record_check_in,
 )
+from services.progress.domain.attention import Need, needs, urgency
 from services.progress.domain.cadence import ask_for_measures
 from services.progress.domain.course import (
     LogOutreach,
@@ -25,9 +26,10 @@ from services.progress.domain.course import (
 from services.progress.domain.discharge import DischargePatient, discharge_patient
 from services.progress.domain.evolve import evolve, fold
 from services.progress.domain.extension import DecideExtension, decide_extension, draft_extension
-from services.progress.domain.facts import PRIVATE_FACTS, Direction, Kind, Stage
+from services.progress.domain.facts import PRIVATE_FACTS, Direction, Kind, Stage, WeekNoted
 from services.progress.domain.goals import AttestGoal, attest_goal, weigh_again
 from services.progress.domain.measures import RecordMeasure, record_measure
+from services.progress.domain.outcomes import Left, outcomes
 from services.progress.domain.payers import note_authorization, note_coverage
 from services.progress.domain.plan import (
     ApprovePlan,
@@ -109,8 +111,10 @@ __all__ = [
     "Episode",
     "GiveOpinion",
     "Kind",
+    "Left",
     "LogActivity",
     "LogOutreach",
+    "Need",
     "OpenReview",
     "PlanAftercare",
     "RecommendStep",
@@ -127,6 +131,7 @@ __all__ = [
     "Stage",
     "WantedGoal",
     "WantedIntervention",
+    "WeekNoted",
     "acknowledge_alert",
     "approve_plan",
     "approve_recommendation",
@@ -156,6 +161,7 @@ __all__ = [
     "log_activity",
     "log_outreach",
     "miss_check_in",
+    "needs",
     "note_authorization",
     "note_coverage",
     "note_infeasible",
@@ -164,6 +170,7 @@ __all__ = [
     "note_week",
     "open_episode",
     "open_review",
+    "outcomes",
     "plan_aftercare",
     "recommend_step",
     "record_agreement",
@@ -177,6 +184,7 @@ __all__ = [
     "review_again",
     "review_plan",
     "sign_plan",
+    "urgency",
     "waiting",
     "weigh_again",
 ]

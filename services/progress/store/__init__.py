@@ -9,6 +9,7 @@ from services.progress.store.episodes import (
     has_episode,
 )
 from services.progress.store.story import find_among, find_story
+from services.progress.store.views import find_in_care, find_left, find_said, find_weeks
 
 __all__ = [
     "EPISODE",
@@ -16,7 +17,11 @@ __all__ = [
     "find_episode",
     "find_episode_of",
     "find_episodes",
+    "find_in_care",
+    "find_left",
+    "find_said",
     "find_story",
     "find_undecided",
+    "find_weeks",
     "has_episode",
 ]

@@ -1,0 +1,135 @@
+"""What somebody must decide or do for a person today."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TypeAlias
+
+from contracts.rulebook import Rulebook
+from contracts.vocabulary import Risk
+from services.progress.domain.facts import Direction, Stage
+from services.progress.domain.state import Episode
+from services.progress.domain.telling import midnight
+
+IN_TREATMENT = (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """One thing to decide or to do, and by when or since when."""
+
+    kind: str
+    why: str
+    due_at: datetime | None = None
+    since: datetime | None = None
+    about: str | None = None
+    """Id of what it is about, where that is something beside the episode."""
+
+    @property
+    def at(self) -> datetime | None:
+        return self.due_at or self.since
+
+
+Needs: TypeAlias = Iterator[Need]
+
+
+def needs(state: Episode, now: datetime, rules: Rulebook) -> tuple[Need, ...]:
+    """Everything that needs a decision or an action, the most urgent first."""
+    rules = rules if state.over else state.rules_on(state.day(now), rules)
+    found = [need for look in _LOOKS for need in look(state, now, rules)]
+    return tuple(sorted(found, key=urgency))
+
+
+def urgency(need: Need) -> tuple[int, float]:
+    """What comes first: by kind, then by time; what names no time comes after what does."""
+    return URGENCY.index(need.kind), need.at.timestamp() if need.at else float(2**40)
+
+
+def _alerts(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    for alert in state.alerts:
+        high = alert.severity is Risk.HIGH
+        if alert.acknowledged:
+            yield Need("alert_open", "A safety alert is in hand and not closed.", about=alert.id)
+        else:
+            kind = "alert_high" if high else "alert"
+            yield Need(kind, "Nobody has taken a safety alert in hand.", alert.due_ack_at, about=alert.id)
+
+
+def _recommendations(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    for way, why in _WAYS.items():
+        if (standing := state.recommendation(way)) is not None:
+            yield Need(way.value, why, standing.expires_at, about=standing.id)
+
+
+_WAYS = {
+    Direction.UP: "More treatment is recommended: approve it or decline it.",
+    Direction.DOWN: "Less treatment is recommended: approve it or decline it.",
+}
+
+
+def _stuck(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    if state.schedule_stuck is not None and state.schedule_pending and not state.over:
+        since = _day(state, state.stepped_on)
+        yield Need("schedule_stuck", "No legal week was found for the approved step.", since=since)
+
+
+def _outreach(state: Episode, now: datetime, rules: Rulebook) -> Needs:
+    missed, limit = state.consecutive_missed, rules.attendance.outreach_after_missed
+    tried_today = any(c.on == state.day(now) for c in state.contacts)
+    if state.stage in IN_TREATMENT and missed >= limit and not tried_today:
+        last = state.last_attended_on or state.admitted_on
+        yield Need("outreach", f"{missed} sessions in a row were missed.", since=_day(state, last))
+
+
+def _extension(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    if state.extension is not None:
+        due_at = _day(state, state.planned_end_on)
+        yield Need(
+            "extension", "More days are asked for: grant or deny them.", due_at, about=state.extension.id
+        )
+
+
+def _plan(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
+    if state.stage not in IN_TREATMENT:
+        return
+    if state.plan_id is None and state.sittings:
+        first = min(s.on for s in state.sittings)
+        yield Need("plan", "Treatment has begun without a signed plan.", since=_day(state, first))
+    due_on = state.next_review_due_on
+    if due_on is not None and due_on <= state.day(now):
+        yield Need("plan_review", "The plan must be reviewed.", _day(state, due_on), about=state.plan_id)
+
+
+def _check_in(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    if state.stage is Stage.AFTERCARE and state.aftercare is not None and state.aftercare.due_on is not None:
+        yield Need("check_in", "A check-in call is due.", _day(state, state.aftercare.due_on))
+
+
+def _day(state: Episode, day: date) -> datetime:
+    return midnight(day, state.tz)
+
+
+URGENCY = (
+    "alert_high",
+    "alert",
+    "step_up",
+    "alert_open",
+    "schedule_stuck",
+    "outreach",
+    "extension",
+    "check_in",
+    "step_down",
+    "plan",
+    "plan_review",
+)
+"""Every kind of need, the most urgent first."""
+
+_LOOKS: tuple[Callable[[Episode, datetime, Rulebook], Needs], ...] = (
+    _alerts,
+    _recommendations,
+    _stuck,
+    _outreach,
+    _extension,
+    _check_in,
+    _plan,
+)

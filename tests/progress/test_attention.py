@@ -1,0 +1,176 @@
+"""What each person needs from somebody today, and in which order."""
+
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from contracts.rulebook import rulebook
+from contracts.scheduling import ScheduleInfeasible
+from contracts.vocabulary import AgeBand, DischargeReason
+from services.progress import domain
+from services.progress.api.views import _HREFS
+from services.progress.app import service
+from services.progress.domain.attention import URGENCY
+from tests.progress.story import ADMITTED_ON, SOBER, Story, attending, local, recommended
+from tests.progress.test_properties import ACTIONS, Action, live
+
+
+def needed(story: Story) -> list[domain.Need]:
+    return list(domain.needs(story.state, story.now, rulebook()))
+
+
+def kinds(story: Story) -> list[str]:
+    return [need.kind for need in needed(story)]
+
+
+def need(story: Story, kind: str) -> domain.Need:
+    (found,) = [n for n in needed(story) if n.kind == kind]
+    return found
+
+
+def test_somebody_who_does_well_needs_nothing() -> None:
+    assert kinds(attending()) == []
+
+
+def test_an_alert_needs_an_answer_until_it_is_closed() -> None:
+    story = attending()
+    story.phq9(*[0] * 8 + [1])
+    (alert,) = story.state.alerts
+
+    assert need(story, "alert").due_at == alert.due_ack_at
+    assert need(story, "alert").about == alert.id
+    story.do(domain.AcknowledgeAlert(alert.id))
+    assert kinds(story) == ["alert_open"]
+    story.do(domain.ResolveAlert(alert.id))
+    assert kinds(story) == []
+
+
+def test_an_alert_outlives_the_episode_and_nothing_else_does() -> None:
+    story = recommended()
+    story.phq9(*[0] * 8 + [1])
+    story.do(domain.DischargePatient(DischargeReason.MOVED))
+
+    assert kinds(story) == ["alert"]
+
+
+def test_a_recommendation_needs_an_answer_before_it_ends() -> None:
+    story = recommended()
+    found = need(story, "step_down")
+
+    assert found.about == story.state.step_down
+    assert found.due_at == story.state.recommendation(domain.Direction.DOWN).expires_at
+    story.approve(story.state.step_down)
+    assert kinds(story) == []
+
+
+def test_a_relapse_comes_before_what_can_wait() -> None:
+    story = recommended()
+    story.on("2026-02-12")
+    story.do(domain.ReportSubstanceUse("self", date(2026, 2, 11), "relapse"))
+
+    assert kinds(story) == ["step_up", "plan_review"]
+
+
+def test_a_step_that_found_no_week_is_shown_until_a_calendar_holds() -> None:
+    story = recommended()
+    story.approve(story.state.step_down)
+    story.hear(ScheduleInfeasible(**story.common(), wanted_weekly_minutes=540, cause="no_seat"))
+
+    assert kinds(story) == ["schedule_stuck"]
+    story.rescheduled(540, 2)
+    assert kinds(story) == []
+
+
+def test_who_misses_sessions_is_called_once_a_day_until_they_come() -> None:
+    story = attending()
+    limit = rulebook().attendance.outreach_after_missed
+    story.on("2026-01-15").missed("2026-01-15", limit - 1)
+    assert kinds(story) == []
+    story.on("2026-01-16").missed("2026-01-16", limit)
+
+    assert need(story, "outreach").since == local(ADMITTED_ON, "00:00")
+    story.do(domain.LogOutreach("voice", reached=False))
+    assert kinds(story) == []
+    story.on("2026-01-17")
+    assert kinds(story) == ["outreach"]
+    story.attended()
+    assert kinds(story) == []
+
+
+def test_more_days_need_a_decision() -> None:
+    story = attending()
+    story.on(story.state.planned_end_on - timedelta(days=14))
+
+    assert need(story, "extension").due_at == local(story.state.planned_end_on, "00:00")
+    story.do(domain.DecideExtension(approve=False))
+    assert "extension" not in kinds(story)
+
+
+def test_treatment_without_a_plan_needs_one() -> None:
+    story = Story().admitted()
+    story.agreed()
+    assert kinds(story) == []
+    story.attended()
+
+    assert need(story, "plan").since == local(ADMITTED_ON, "00:00")
+    story.plan(SOBER)
+    assert kinds(story) == []
+
+
+def test_a_plan_is_reviewed_from_the_day_it_is_due() -> None:
+    story = attending()
+    due_on = story.state.next_review_due_on
+    story.on(due_on - timedelta(days=1))
+    assert kinds(story) == []
+    story.on(due_on, "00:00")
+
+    assert need(story, "plan_review").due_at == local(due_on, "00:00")
+    story.plan(SOBER)
+    assert kinds(story) == []
+
+
+def test_a_check_in_needs_a_call_on_its_day() -> None:
+    story = attending()
+    story.do(domain.PlanAftercare(True, (), True, override_reason="moving"))
+    story.on(ADMITTED_ON + timedelta(days=14))
+
+    assert need(story, "check_in").due_at == local(ADMITTED_ON + timedelta(days=14), "00:00")
+    story.do(domain.RecordCheckIn(reached=True, status_summary="stable"))
+    assert kinds(story) == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(ACTIONS, max_size=30))
+def test_whatever_happens_needs_are_ordered_and_never_a_matter_of_chance(actions: list[Action]) -> None:
+    story = live(AgeBand.ADULT, actions)
+    found = needed(story)
+
+    assert found == sorted(found, key=domain.urgency)
+    assert found == needed(story)
+    assert all(n.why.endswith(".") for n in found)
+
+
+def test_every_kind_of_need_has_a_door() -> None:
+    paths: set[Any] = {getattr(route, "path", "") for route in _doors()}
+
+    assert set(_HREFS) == set(URGENCY)
+    for href in _HREFS.values():
+        pattern = href.format(episode="{episode_id}", about="{about}")
+        known = {
+            str(p).replace("{alert_id}", "{about}").replace("{recommendation_id}", "{about}") for p in paths
+        }
+        assert pattern in known
+
+
+def _doors() -> list[Any]:
+    from fastapi.routing import iter_route_contexts
+
+    return [door.original_route for door in iter_route_contexts(service.routes.routes)]
+
+
+@pytest.mark.parametrize("kind", URGENCY)
+def test_a_kind_of_need_is_one_word(kind: str) -> None:
+    assert kind.replace("_", "").isalpha()
