@@ -152,6 +152,7 @@ def test_a_caseload_shows_the_most_urgent_first_and_whom_nobody_waits_for_last(p
 
 def test_a_series_holds_every_result_value_and_week(progress: Stack) -> None:
     person = attending(progress, "ep-series")
+    advance(person, local(ADMITTED_ON + timedelta(days=1), "12:00"))
     goal = {
         "category": "mental_health",
         "measure": {

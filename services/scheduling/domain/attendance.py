@@ -8,10 +8,11 @@ from contracts.decisions import Moment
 from contracts.scheduling import AttendanceCorrected, SessionAttended, SessionMissed
 from contracts.vocabulary import GroupKind, MissKind, Modality
 from services.scheduling.domain.bookings import WALK_IN
-from services.scheduling.domain.calendar import Calendar, Expected, Outcome, about, missed_in_row, pending
+from services.scheduling.domain.calendar import Calendar, Expected, Outcome, about, pending
 from services.scheduling.domain.closing import day_wake, week_wake
 from services.scheduling.domain.forecast import look_again
 from services.scheduling.domain.localtime import monday_of
+from services.scheduling.domain.misses import missed_in_row
 from services.scheduling.domain.roll_call import Word
 from services.scheduling.domain.sessions import Mark, Minutes, Session, count_minutes
 

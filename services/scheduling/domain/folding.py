@@ -43,9 +43,9 @@ from services.scheduling.domain.calendar import (
     SeatAsked,
     SeatsKept,
     Week,
-    missed_in_row,
 )
 from services.scheduling.domain.localtime import monday_of
+from services.scheduling.domain.misses import missed_in_row
 from services.scheduling.domain.terms import Authorized, Covered, Known
 
 REMEMBERED_DAYS = 28
