@@ -235,5 +235,5 @@ def test_a_plan_review_comes_into_the_caseload_with_its_day(progress: Stack) -> 
 
     (mine,) = [e for e in pages(person.http, "/v1/caseload") if e["episode_id"] == "ep-review"]
 
-    assert [n["kind"] for n in mine["needs"]] == ["plan_review"]
-    assert mine["needs"][0]["href"] == "/v1/episodes/ep-review/plan"
+    assert mine["needs"][0]["kind"] == "plan_review"
+    assert mine["needs"][0]["href"] == "/v1/episodes/ep-review/plan/review"
