@@ -26,6 +26,7 @@ from contracts.vocabulary import (
     ActorType,
     AgeBand,
     GoalCategory,
+    GroupKind,
     LevelOfCare,
     MissKind,
     Modality,
@@ -126,6 +127,9 @@ class Story:
         moment = Moment(self.now, actor, f"cause-{next(self._causes)}", rulebook())
         assert self.state is not None or reaction.creates
         facts = reaction.decide(self.state, message, moment)
+        if not isinstance(message, Event):
+            # So that what was heard and what was said are enough to have the episode back.
+            assert all(isinstance(fact, Event | Wake | Unwake) for fact in facts)
         for fact in facts:
             if isinstance(fact, Wake):
                 self.wakes[fact.what] = fact.at
@@ -148,6 +152,10 @@ class Story:
         assert _STATE.validate_json(_STATE.dump_json(state)) == state
         for way in domain.Direction:
             assert sum(r.direction is way and not r.closed for r in state.recommendations) <= 1
+        for pursuit in state.goals:
+            assert 0 <= pursuit.percent <= 100
+            assert pursuit.met_on is None or pursuit.percent == 100 or pursuit.goal.measure.kind != "boolean"
+        assert sum(a.kind == "suicide_risk" for a in state.alerts) <= 1
         band = rulebook().band(state.level, state.age_band)
         assert state.weekly_minutes >= band.min_minutes or state.tapering
         assert state.weekly_minutes <= band.max_minutes
@@ -218,7 +226,11 @@ class Story:
         )
 
     def attended(
-        self, on: date | str | None = None, session: str | None = None, minutes: int = 180
+        self,
+        on: date | str | None = None,
+        session: str | None = None,
+        minutes: int = 180,
+        kind: GroupKind | None = None,
     ) -> list[Any]:
         day = self.state.day(self.now) if on is None else _date(on)
         start = local(day, "09:00")
@@ -239,6 +251,7 @@ class Story:
                 late_minutes=180 - minutes,
                 left_early_minutes=0,
                 group_size_present=8,
+                group_kind=kind,
                 level=IOP,
             )
         )
@@ -311,6 +324,15 @@ class Story:
             domain.ApprovePlan(goals or (SOBER,), signed_by_patient=True, signed_by_clinician=True)
         )
 
+    def draft(self, *goals: domain.WantedGoal, **more: Any) -> list[Any]:
+        return self.do(domain.DraftPlan(goals or (SOBER,), **more))
+
+    def review(self, *goals: domain.WantedGoal, **more: Any) -> list[Any]:
+        command = domain.ReviewPlan(
+            goals or (SOBER,), signed_by_patient=True, signed_by_clinician=True, **more
+        )
+        return self.do(command)
+
     def goal(self, number: int = 0) -> str:
         return str(self.state.goals[number].goal.goal_id)
 
@@ -323,8 +345,24 @@ class Story:
             self.do(domain.AcknowledgeAlert(alert_id))
         return self.do(domain.ResolveAlert(alert_id))
 
-    def phq9(self, *answers: int) -> list[Any]:
-        return self.do(domain.RecordMeasure("phq9", answers))
+    def phq9(self, *answers: int, **more: Any) -> list[Any]:
+        return self.do(domain.RecordMeasure("phq9", answers, **more))
+
+    def phq9_total(self, total: int, **more: Any) -> list[Any]:
+        """Answers that come to a total, none of them to item 9."""
+        return self.phq9(*(min(3, max(0, total - 3 * n)) for n in range(8)), 0, **more)
+
+    def cssrs(self, *answers: int | None, **more: Any) -> list[Any]:
+        return self.do(domain.RecordMeasure("cssrs", answers, **more))
+
+    def bam(self, use: int, **more: Any) -> list[Any]:
+        """A form on which nothing but the first item about use is above zero."""
+        answers = (0, 0, 0, use, *(0,) * 13)
+        return self.do(domain.RecordMeasure("bam", answers, version="likert", **more))
+
+    def meeting(self, on: date | str | None = None) -> list[Any]:
+        day = _date(on) if on else None
+        return self.do(domain.LogActivity("meeting_12step", day, minutes=60))
 
     def approve(self, rid: str | None, on: date | str | None = None, **changes: Any) -> list[Any]:
         return self.do(self.approval(rid, on, **changes))

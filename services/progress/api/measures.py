@@ -1,12 +1,14 @@
 """Measures and safety alerts over HTTP."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import Field
 
 from contracts.vocabulary import (
     Token,
+    utc,
 )
 from services.chassis.http import Answer, Body, Call
 from services.progress import domain
@@ -35,7 +37,7 @@ async def record_measure(episode_id: Token, body: MeasuresBody, call: Call) -> A
         lifetime_months=body.lifetime_months,
         supersedes=body.supersedes,
     )
-    return await call.take(command, on=episode_id)
+    return await call.take(command, on=episode_id, extra=_entries(body.instrument))
 
 
 @routes.post("/v1/episodes/{episode_id}/safety-alerts/{alert_id}/acknowledge", status_code=201)
@@ -48,3 +50,13 @@ async def acknowledge_alert(episode_id: Token, alert_id: Token, call: Call) -> A
 async def resolve_alert(episode_id: Token, alert_id: Token, call: Call) -> Answer:
     """Close a safety alert."""
     return await call.take(domain.ResolveAlert(alert_id), on=episode_id)
+
+
+def _entries(instrument: str) -> Callable[[domain.Episode], dict[str, Any]]:
+    """The newest entries of an instrument, oldest first, by the ids under which they can be corrected."""
+
+    def entries(state: domain.Episode) -> dict[str, Any]:
+        kept = state.entries(instrument)
+        return {"entries": [{"measure_id": e.measure_id, "administered_at": utc(e.at)} for e in kept]}
+
+    return entries

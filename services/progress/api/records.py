@@ -1,6 +1,6 @@
 """Homework, medication and recovery activities over HTTP."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -38,7 +38,8 @@ class ActivityBody(Body):
 @routes.post("/v1/episodes/{episode_id}/homework", status_code=201)
 async def assign_homework(episode_id: Token, body: HomeworkBody, call: Call) -> Answer:
     """Give somebody something to work on at home."""
-    return await call.take(domain.AssignHomework(body.kind, body.due_on, body.goal_id), on=episode_id)
+    command = domain.AssignHomework(body.kind, body.due_on, body.goal_id)
+    return await call.take(command, on=episode_id, extra=_homework)
 
 
 @routes.post("/v1/episodes/{episode_id}/homework/{homework_id}/return", status_code=201)
@@ -58,3 +59,7 @@ async def log_activity(episode_id: Token, body: ActivityBody, call: Call) -> Ans
     """Log a meeting, a contact with the sponsor or the like; it is never treatment time."""
     command = domain.LogActivity(body.kind, body.on, body.minutes, body.step)
     return await call.take(command, on=episode_id)
+
+
+def _homework(state: domain.Episode) -> dict[str, Any]:
+    return {"homework_id": state.homework[-1].id}

@@ -1,6 +1,6 @@
 """Use that became known, and what is done about it, over HTTP."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -43,7 +43,7 @@ async def report_substance_use(episode_id: Token, body: SubstanceUseBody, call: 
         body.confirmed,
         body.supersedes_report_id,
     )
-    return await call.take(command, on=episode_id)
+    return await call.take(command, on=episode_id, extra=_reported)
 
 
 @routes.post("/v1/episodes/{episode_id}/relapse-responses", status_code=201)
@@ -57,3 +57,7 @@ async def respond_to_relapse(episode_id: Token, body: ResponseBody, call: Call) 
         body.expected_return_on,
     )
     return await call.take(command, on=episode_id)
+
+
+def _reported(state: domain.Episode) -> dict[str, Any]:
+    return {"report_id": state.use_reports[-1].id}

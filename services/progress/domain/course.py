@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from contracts.decisions import Moment
-from contracts.intake import PatientAdmitted
+from contracts.intake import InstrumentResult, PatientAdmitted
 from contracts.progress import EpisodeStarted, OutreachAttempted
 from contracts.scheduling import (
     AttendanceCorrected,
@@ -38,6 +38,7 @@ from services.progress.domain.ground import review_ground
 from services.progress.domain.kept import Start
 from services.progress.domain.plan import ask_for_plan
 from services.progress.domain.recommend import review_attendance
+from services.progress.domain.scales import GLOBAL, is_followed, scale_of
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, band_of, midnight, moved, running, then
 
@@ -78,9 +79,7 @@ def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) 
         authorizations=tuple(
             Authorized(a.authorization_id, a.level, a.valid_from, a.valid_to) for a in event.authorizations
         ),
-        starts={
-            r.instrument: Start(r.total, r.subscales, r.administered_at, r.version) for r in event.baseline
-        },
+        starts={r.instrument: _start(r, moment) for r in event.baseline},
     )
     started = EpisodeStarted(
         **about(evolve(None, admitted), moment.actor),
@@ -90,6 +89,14 @@ def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) 
         tz=event.tz,
     )
     return [admitted, started]
+
+
+def _start(found: InstrumentResult, moment: Moment) -> Start:
+    scale = scale_of(found.instrument, moment.rules)
+    overall = {}
+    if scale is not None and not is_followed(scale) and found.total is not None:
+        overall = {GLOBAL: found.total}
+    return Start(found.total, {**found.subscales, **overall}, found.administered_at, found.version)
 
 
 def _coverage(event: PatientAdmitted) -> tuple[Covered, ...]:
