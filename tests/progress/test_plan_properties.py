@@ -137,8 +137,8 @@ def test_results_entered_out_of_order_leave_the_same_results(data: st.DataObject
             at = local(ADMITTED_ON + timedelta(days=day), "10:00")
             story.phq9_total(totals[day], administered_at=at)
             story.bam(uses[day], administered_at=at)
-        told.append((story.state.results, story.state.profiles, story.state.baselines, story.state.starts))
         changes = {m.administered_at: (m.change, m.reliable_change) for m in story.said(MeasureRecorded)}
-        told[-1] = (*told[-1], changes)
+        state = story.state
+        told.append((state.results, state.profiles, state.baselines, state.starts, changes))
 
     assert told[0] == told[1]

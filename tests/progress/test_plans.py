@@ -232,7 +232,7 @@ class TestReview:
         assert story.said(StepDownRecommended) == []
 
         story.review(SOBER)
-        assert story.last(StepDownRecommended)
+        assert len(story.said(StepDownRecommended)) == 1
 
     def test_what_is_not_in_force_or_not_signed_is_not_reviewed(self) -> None:
         story = Story().admitted()
