@@ -116,6 +116,17 @@ class TestLayers:
         assert rules.at("n", "s", payer=("medicare",)).payer.certification_required
         assert not rules.at("n", "s", payer=("p-1", "medicaid")).payer.certification_required
 
+    def test_a_plan_paid_by_medicare_wants_a_physician_too(self) -> None:
+        rules = rulebook()
+        assert not rules.at("n", "s").payer.plan_physician_signature
+        assert rules.at("n", "s", payer=("p-1", "medicare")).payer.plan_physician_signature
+
+    def test_measures_are_asked_for_by_names_of_instruments(self, own: Write) -> None:
+        weekly = '[measures.cadence.{}]\nprograms = ["sud"]\nevery_days = 14\ncite = "a decision of the site"'
+        assert own(weekly.format("gad7")).measures.cadence["gad7"].every_days == 14
+        with pytest.raises(BadRulebook, match="there is no instrument tea_leaves"):
+            own(weekly.format("tea_leaves"))
+
     def test_a_band_replaces_the_one_of_the_same_level_and_age(self, own: Write) -> None:
         band = (
             '[[layers.set.bands]]\nlevel = "2.1"\nage_band = "adult"\nmin_minutes = 600\nmax_minutes = 1199\n'

@@ -3,6 +3,8 @@
 from datetime import date, timedelta
 from typing import Any
 
+import pytest
+
 from contracts.intake import InstrumentResult
 from contracts.progress import MeasuresDue, MeasuresMissed
 from contracts.vocabulary import ProgramKind
@@ -155,6 +157,17 @@ def test_a_wake_that_comes_late_gives_the_whole_time_to_answer() -> None:
 
     due = story.last(MeasuresDue)
     assert (due.due_on, due.expires_on) == (FIRST + timedelta(days=3), FIRST + timedelta(days=7))
+
+
+def test_while_treatment_rests_nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    story = attending()
+    monkeypatch.setattr(domain.Episode, "held", property(lambda _: True))
+    story.on(FIRST)
+    assert asked(story) == []
+
+    monkeypatch.undo()
+    story.woke("measures")
+    assert asked(story) == [(ALL, FIRST, 0)]
 
 
 def test_after_treatment_nothing_is_asked_for() -> None:

@@ -308,6 +308,16 @@ class TestReview:
         assert story.last(PlanReviewDue).days_left == 3
         assert story.wakes["plan_review"] == local(date(2026, 2, 11), "00:00")
 
+    def test_while_treatment_rests_no_review_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        story = attending()
+        monkeypatch.setattr(domain.Episode, "held", property(lambda _: True))
+        story.on("2026-02-20")
+        assert story.said(PlanReviewDue) == []
+
+        monkeypatch.undo()
+        story.woke("plan_review")
+        assert story.last(PlanReviewDue).overdue
+
     def test_after_treatment_no_review_is_due(self) -> None:
         story = recommended()
         story.do(domain.PlanAftercare(meeting_held=True, components=(), relapse_prevention_plan=True))
