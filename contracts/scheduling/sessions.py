@@ -183,6 +183,9 @@ class AttendanceCorrected(PatientEvent):
     reason: Token
     kind: MissKind | None = None
     """As what the absence counts now; nothing where the person attended."""
+    start_at: Instant | None = None
+    service_kind: ServiceKind | None = None
+    group_kind: GroupKind | None = None
     present_minutes: Minutes | None = None
     break_minutes: Minutes | None = None
     left_early_minutes: Minutes | None = None

@@ -269,7 +269,9 @@ class Story:
             )
         )
 
-    def corrected(self, on: date | str, *, attended: bool, minutes: int) -> list[Any]:
+    def corrected(
+        self, on: date | str, *, attended: bool, minutes: int, kind: GroupKind | None = None
+    ) -> list[Any]:
         return self.hear(
             AttendanceCorrected(
                 **self.common(),
@@ -281,6 +283,7 @@ class Story:
                 local_date=_date(on),
                 tz=TZ,
                 reason="came_late",
+                group_kind=kind,
             )
         )
 

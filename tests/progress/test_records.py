@@ -136,6 +136,13 @@ class TestCurriculum:
         story.corrected("2026-01-14", attended=False, minutes=0)
         assert story.state.covered == {kind: 0}
 
+    def test_who_came_late_after_all_has_covered_the_session_too(self) -> None:
+        story = attending()
+        story.missed("2026-01-14", 1)
+        story.corrected("2026-01-14", attended=True, minutes=120, kind=GroupKind.RELAPSE_PREVENTION)
+
+        assert story.state.covered == {"relapse_prevention": 1}
+
     def test_a_session_without_minutes_covers_nothing(self) -> None:
         story = attending()
         story.attended("2026-01-14", minutes=0, kind=GroupKind.RELAPSE_PREVENTION)

@@ -428,7 +428,7 @@ class Room:
     roster: tuple[Booked, ...] = tuple(Booked(k, LONG_AGO) for k in PEOPLE)
 
     def tell(self, words: dict[str, Word], before: dict[str, Word], moment: Moment, **how: Any) -> None:
-        about = telling.Telling(self.session, telling.present_among(self.session, words), **how)
+        about = telling.Telling(self.session, telling.present_among(self.session, words), GROUP.kind, **how)
         for k, word in words.items():
             state = self.calendars[k]
             said = f"{k}-{len(self.told.get(k, []))}"
@@ -492,6 +492,11 @@ class TestAfterTheEnd:
             140,
         )
         assert (corrected.supersedes_event_id, corrected.reason) == ("ann-1", "came_late")
+        assert (corrected.start_at, corrected.service_kind, corrected.group_kind) == (
+            room.session.start_at,
+            room.session.service_kind,
+            GROUP.kind,
+        )
         assert (corrected.consecutive_missed, room.calendars["ann"].consecutive_missed) == (0, 0)
 
     def test_a_late_entry_is_for_those_whom_nobody_recorded(self) -> None:

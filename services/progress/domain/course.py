@@ -156,9 +156,9 @@ def correct_attendance(state: Episode, event: AttendanceCorrected, moment: Momen
         session_id=event.session_id,
         on=event.local_date,
         minutes=event.creditable_minutes,
-        service_kind=known.service_kind if known else ServiceKind.GROUP,
-        group_kind=known.group_kind if known else None,
-        starts_at=min(midnight(event.local_date, state.tz), moment.at),
+        service_kind=event.service_kind or (known.service_kind if known else ServiceKind.GROUP),
+        group_kind=event.group_kind or (known.group_kind if known else None),
+        starts_at=min(event.start_at or midnight(event.local_date, state.tz), moment.at),
         event_id=moment.cause,
     )
     told = _sat(state, sitting, moment)

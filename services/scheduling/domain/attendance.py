@@ -86,6 +86,7 @@ def correct(
     reason: str,
     moment: Moment,
     *,
+    group_kind: GroupKind | None = None,
     late_entry: bool = False,
 ) -> Sequence[object]:
     """Replace what was said about a person and a session by what became of it."""
@@ -103,6 +104,9 @@ def correct(
             tz=session.tz,
             reason=reason,
             kind=kind,
+            start_at=session.start_at,
+            service_kind=session.service_kind,
+            group_kind=group_kind,
             consecutive_missed=_in_row(state, session, outcome),
             late_entry=late_entry,
             **(_counted(state, session, mark, moment) if mark else nothing),

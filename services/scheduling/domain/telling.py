@@ -74,4 +74,13 @@ def _instead(
             local_date=str(about.session.local_date),
         )
     why = about.reason or (word.value if isinstance(word, MissKind) else "came_late")
-    return attendance.correct(state, about.session, word, said, why, moment, late_entry=about.late_entry)
+    return attendance.correct(
+        state,
+        about.session,
+        word,
+        said,
+        why,
+        moment,
+        group_kind=about.group_kind,
+        late_entry=about.late_entry,
+    )
