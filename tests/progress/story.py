@@ -124,7 +124,7 @@ class Story:
         return self.said(kind)[-1]
 
     def _absorb(self, reaction: Any, message: Any, actor: Actor) -> list[Any]:
-        moment = Moment(self.now, actor, f"cause-{next(self._causes)}", rulebook())
+        moment = self.moment(actor)
         assert self.state is not None or reaction.creates
         facts = reaction.decide(self.state, message, moment)
         if not isinstance(message, Event):
@@ -140,6 +140,10 @@ class Story:
                 self.journal.append(fact)
         self.check(facts)
         return list(facts)
+
+    def moment(self, actor: Actor = SYSTEM) -> Moment:
+        """Now, for a decision that is made outside the table."""
+        return Moment(self.now, actor, f"cause-{next(self._causes)}", rulebook())
 
     def check(self, facts: Sequence[Any]) -> None:
         """What holds whatever happens."""
@@ -159,6 +163,9 @@ class Story:
         band = rulebook().band(state.level, state.age_band)
         assert state.weekly_minutes >= band.min_minutes or state.tapering
         assert state.weekly_minutes <= band.max_minutes
+        if state.weekly_minutes < band.min_minutes:
+            assert (state.taper.until_on - state.taper.since).days < rulebook().taper.max_days
+            assert state.taper_over or self.now <= local(state.taper.until_on + timedelta(days=1), "00:00")
         if state.over:
             assert self.wakes == {}
             assert state.step_down is state.step_up is state.extension is None
@@ -367,10 +374,26 @@ class Story:
         day = _date(on) if on else None
         return self.do(domain.LogActivity("meeting_12step", day, minutes=60))
 
+    def recommend(self, way: Any, kind: Any, minutes: int, level: Any = None, until: Any = None) -> list[Any]:
+        until_on = _date(until) if until else None
+        return self.do(domain.RecommendStep(way, kind, minutes, level, until_on))
+
+    def used(self, classification: str = "relapse", *, on: date | None = None, **more: Any) -> str:
+        """Use becomes known today; the id of the report."""
+        self.do(domain.ReportSubstanceUse("self", on or self.state.day(self.now), classification, **more))
+        return str(self.state.use_reports[-1].id)
+
+    def respond(self, *actions: str, **more: Any) -> list[Any]:
+        return self.do(domain.RespondToRelapse(actions, **more))
+
+    def review(self) -> list[Any]:
+        """Take the step up on the table in hand."""
+        return self.do(domain.OpenReview(self.state.step_up))
+
     def approve(self, rid: str | None, on: date | str | None = None, **changes: Any) -> list[Any]:
         return self.do(self.approval(rid, on, **changes))
 
-    def approval(self, rid: str | None, on: date | str | None = None, *, agreed: bool = True) -> Any:
+    def approval(self, rid: str | None, on: date | str | None = None, *, agreed: bool | None = True) -> Any:
         assert rid is not None
         return domain.ApproveRecommendation(
             rid, _date(on) if on else self.state.day(self.now), patient_agreed=agreed

@@ -19,12 +19,13 @@ def review_ground(told: Sequence[Any]) -> Step:
 
     def review(state: Episode, moment: Moment) -> Facts:
         gone, recounted = _gone(state, told), _recounted(state, told)
-        due_on = due_in(state, moment)
+        asked = {t.subject_id for t in state.tasks if t.about == GROUND_GONE and t.outcome is None}
+        approved = [r for r in state.recommendations if r.closed == "approved" and r.id not in asked]
         return [
             fact
-            for r in state.recommendations
-            if r.closed == "approved" and any(_broken(c, gone, recounted) for c in r.criteria)
-            for fact in raise_task(state, moment, GROUND_GONE, r.id, due_on)
+            for r in approved
+            if any(_broken(c, gone, recounted) for c in r.criteria)
+            for fact in raise_task(state, moment, GROUND_GONE, r.id, due_in(state, moment))
         ]
 
     return review

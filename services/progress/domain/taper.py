@@ -54,10 +54,10 @@ def last_day(first: date, days: int) -> date:
 def end_taper(state: Episode, _message: Woke, moment: Moment) -> Facts:
     """The days are over: somebody is told, and the next level is proposed if nothing speaks against it."""
     taper = state.taper
-    if not state.attending or taper is None or taper.ended or moment.at < _over_at(state, taper.until_on):
+    if taper is None or not waits(state, moment.rules) or moment.at < _over_at(state, taper.until_on):
         return []
     told = raise_task(state, moment, TAPER_OVER, taper.recommendation_id, due_in(state, moment))
-    return then(state, moment, told, review_step_down) if told else []
+    return then(state, moment, told, review_step_down)
 
 
 def waits(state: Episode, _rules: Rulebook) -> dict[str, datetime]:

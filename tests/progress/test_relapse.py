@@ -1,0 +1,387 @@
+"""Use that became known: reported, reclassified, answered; and approvals whose ground is gone."""
+
+from datetime import date
+
+import pytest
+
+from contracts.decisions import Refused
+from contracts.progress import (
+    CurriculumReopened,
+    EpisodeHeld,
+    EpisodeStateChanged,
+    RecommendationDeclined,
+    RelapseResponded,
+    ReviewTaskClosed,
+    ReviewTaskRaised,
+    SafetyAlertRaised,
+    StepUpApproved,
+    StepUpRecommended,
+    SubstanceUseReported,
+)
+from contracts.vocabulary import GoalCategory, Risk
+from services.progress import domain
+from services.progress.domain import Direction, Kind
+from tests.progress.story import ADMITTED_ON, SOBER, Story, attending, ready, recommended
+
+DOWN, UP = Direction.DOWN, Direction.UP
+WITHDRAWAL = (4, 4, 3, 2, 0, 0, 0, 0, 0, 0, 0)
+
+
+def relapsed(minutes: int = 540) -> Story:
+    story = attending(minutes)
+    story.used("relapse")
+    return story
+
+
+def under_review(minutes: int = 540) -> Story:
+    story = relapsed(minutes)
+    story.review()
+    return story
+
+
+class TestReports:
+    def test_a_report_says_all_that_is_known(self) -> None:
+        story = attending()
+        story.used("lapse", substances=("alcohol", "opioid"), confirmed=False)
+
+        report = story.last(SubstanceUseReported)
+        assert (report.substances, report.confirmed, report.reported_on) == (
+            ("alcohol", "opioid"),
+            False,
+            ADMITTED_ON,
+        )
+        assert story.said(StepUpRecommended) == []
+
+    def test_a_lapse_may_turn_out_to_be_a_relapse(self) -> None:
+        story = attending(540)
+        first = story.used("lapse", confirmed=False)
+        second = story.used("relapse", supersedes_report_id=first)
+
+        assert story.last(SubstanceUseReported).supersedes_report_id == first
+        up = story.last(StepUpRecommended)
+        assert (up.trigger, up.urgency, up.criteria[0].evidence) == ("relapse", "routine", (second,))
+
+    def test_what_may_not_be_superseded(self) -> None:
+        story = attending()
+        sure, unsure = story.used("lapse"), story.used("lapse", confirmed=False)
+
+        def again(report_id: str) -> domain.ReportSubstanceUse:
+            return domain.ReportSubstanceUse("self", ADMITTED_ON, "relapse", supersedes_report_id=report_id)
+
+        story.refuses(again(sure), "unconfirmed")
+        story.refuses(again(unsure), "clinical_role", role="admissions")
+        assert story.refuses(again("nothing")).status == 404
+        story.do(again(unsure))
+        story.refuses(again(unsure), "newest")
+
+    def test_the_newest_report_is_what_clean_days_count_from(self) -> None:
+        story = recommended()
+        report = story.used("lapse")
+        story.on("2026-02-17", "00:00")
+
+        clean = {c.id: c for c in story.state.recommendation(DOWN).criteria}["days_clean"]
+        assert (clean.value, clean.evidence) == (14, (report,))
+
+
+class TestUrgency:
+    def test_withdrawal_is_urgent_and_takes_the_place_of_what_is_not(self) -> None:
+        story = relapsed()
+        first = story.state.step_up
+        story.do(domain.RecordMeasure("cows", WITHDRAWAL))
+
+        closed = story.last(RecommendationDeclined)
+        assert (closed.recommendation_id, closed.by, closed.reason) == (first, "system", "superseded")
+        up = story.last(StepUpRecommended)
+        assert (up.trigger, up.urgency) == ("withdrawal", "urgent")
+        assert [(c.id, c.value, c.threshold) for c in up.criteria] == [("cows_total", 13, 13)]
+        assert up.criteria[0].evidence
+
+    def test_below_the_gate_it_is_not(self) -> None:
+        story = attending()
+        story.do(domain.RecordMeasure("cows", (4, 4, 3, 1, 0, 0, 0, 0, 0, 0, 0)))
+        assert story.said(StepUpRecommended) == []
+
+    def test_what_is_not_more_urgent_joins(self) -> None:
+        story = attending(540)
+        story.do(domain.RecordMeasure("cows", WITHDRAWAL))
+        story.used("relapse")
+        story.do(domain.RecordMeasure("ciwa_ar", (5, 5, 0, 0, 0, 0, 0, 0, 0, 0)))
+
+        assert [u.trigger for u in story.said(StepUpRecommended)] == ["withdrawal"]
+
+    @pytest.mark.parametrize(
+        ("kind", "severity", "speaks"),
+        [
+            ("suicide_risk", Risk.HIGH, True),
+            ("suicide_risk", Risk.MODERATE, False),
+            ("medical", Risk.HIGH, False),
+        ],
+    )
+    def test_a_high_risk_of_suicide_is_urgent(self, kind: str, severity: Risk, speaks: bool) -> None:
+        story = relapsed()
+        alerted(story, kind, severity)
+
+        assert (story.state.recommendation(UP).trigger == "safety") is speaks
+        assert (story.state.recommendation(UP).urgency == "urgent") is speaks
+        if speaks:
+            assert story.last(StepUpRecommended).criteria[0].evidence == ("alert-1",)
+
+    def test_a_decided_danger_does_not_speak_again(self) -> None:
+        story = attending(540)
+        alerted(story, "suicide_risk", Risk.HIGH)
+        story.do(domain.DeclineRecommendation(story.state.step_up, "safe_at_home"))
+        alerted(story, "suicide_risk", Risk.HIGH)
+
+        assert story.state.step_up is None
+
+    def test_it_stays_when_its_ground_is_gone(self) -> None:
+        story = relapsed()
+        rid = story.state.step_up
+        story.week("2026-01-12", 540, 540)
+        story.phq9(0, 0, 0, 0, 0, 0, 0, 0, 0)
+
+        assert story.state.step_up == rid
+
+    def test_while_treatment_rests_nothing_is_recommended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        story = recommended(540)
+        monkeypatch.setattr(domain.Episode, "held", property(lambda _: True))
+        story.used("relapse")
+        story.do(domain.RecordMeasure("cows", WITHDRAWAL))
+
+        assert story.said(StepUpRecommended) == []
+        assert (story.state.step_down, story.last(RecommendationDeclined).reason) == (None, "on_hold")
+
+
+class TestResponse:
+    def test_a_review_after_a_relapse_ends_with_what_is_done_about_it(self) -> None:
+        story = under_review()
+        rid = story.state.step_up
+        story.refuses(domain.DeclineRecommendation(rid, "stable"), "relapse_responded")
+        story.refuses(story.approval(rid), "relapse_responded")
+        story.respond("individual_session")
+        story.do(domain.DeclineRecommendation(rid, "stable"))
+
+        assert story.last(EpisodeStateChanged).transition == "T24"
+
+    def test_a_later_relapse_wants_an_answer_of_its_own(self) -> None:
+        story = under_review()
+        story.respond("individual_session")
+        story.used("relapse")
+
+        story.refuses(domain.DeclineRecommendation(story.state.step_up, "stable"), "relapse_responded")
+
+    def test_where_nobody_relapsed_nothing_is_asked(self) -> None:
+        story = relapsed()
+        story.do(domain.RecordMeasure("cows", WITHDRAWAL))
+        story.review()
+        story.do(domain.DeclineRecommendation(story.state.step_up, "treated_here"))
+
+        assert story.state.stage == "ATTENDING"
+
+    def test_without_a_review_a_step_up_may_be_approved_at_once(self) -> None:
+        story = relapsed()
+        story.approve(story.state.step_up)
+
+        assert story.last(StepUpApproved).to_weekly_minutes == 720
+
+    def test_added_sessions_are_approved_in_the_same_decision(self) -> None:
+        story = under_review()
+        story.respond("add_sessions", added_weekly_minutes=180, effective_on=date(2026, 1, 15))
+
+        responded, approved = story.last(RelapseResponded), story.last(StepUpApproved)
+        assert (responded.actions, responded.added_weekly_minutes) == (("add_sessions",), 180)
+        assert responded.report_id == story.state.use_reports[0].id
+        assert (approved.kind, approved.to_weekly_minutes, approved.effective_on) == (
+            "intensity_increase",
+            720,
+            date(2026, 1, 15),
+        )
+        assert (story.state.stage, story.state.weekly_minutes, story.state.step_up) == (
+            "ATTENDING",
+            720,
+            None,
+        )
+
+    def test_all_parts_are_one_decision(self) -> None:
+        story = under_review()
+        back = date(2026, 1, 20)
+        story.respond(
+            "detox_referral",
+            "step_up",
+            "restart_early_recovery",
+            "individual_session",
+            "add_sessions",
+            added_weekly_minutes=60,
+            expected_return_on=back,
+        )
+
+        assert story.last(CurriculumReopened).reason == "relapse"
+        held = story.last(EpisodeHeld)
+        assert (held.reason, held.expected_return_on) == ("detox", back)
+        assert story.state.weekly_minutes == 600
+        up = story.state.recommendation(UP)
+        assert (up.trigger, up.generated_by, up.to_minutes) == ("relapse", "clinician", 720)
+
+    def test_a_step_up_on_the_table_is_kept(self) -> None:
+        story = relapsed()
+        rid = story.state.step_up
+        story.respond("step_up")
+
+        assert story.state.step_up == rid
+
+    def test_more_than_the_level_allows_is_nothing_at_all(self) -> None:
+        story = relapsed()
+        before = story.state
+        with pytest.raises(Refused) as refused:
+            story.respond("restart_early_recovery", "add_sessions", added_weekly_minutes=660)
+
+        assert {f["guard"] for f in refused.value.facts["failed"]} == {"band"}
+        assert story.state == before
+
+    @pytest.mark.parametrize(
+        ("actions", "more", "guards"),
+        [
+            ((), {}, {"actions"}),
+            (("add_sessions",), {}, {"added_minutes"}),
+            (("step_up",), {"added_weekly_minutes": 60}, {"added_minutes"}),
+            (("detox_referral",), {}, {"expected_return_on"}),
+            (("step_up",), {"expected_return_on": date(2026, 1, 20)}, {"expected_return_on"}),
+            (("detox_referral",), {"expected_return_on": ADMITTED_ON}, {"expected_return_on"}),
+            (("detox_referral",), {"expected_return_on": date(2026, 2, 13)}, {"expected_return_on"}),
+        ],
+    )
+    def test_each_part_asks_for_what_it_needs(
+        self, actions: tuple[str, ...], more: dict[str, object], guards: set[str]
+    ) -> None:
+        relapsed().refuses(domain.RespondToRelapse(actions, **more), *guards)  # type: ignore[arg-type]
+
+    def test_who_and_when(self) -> None:
+        story = relapsed()
+        response = domain.RespondToRelapse(("step_up",))
+        story.refuses(response, "clinical_role", role="admissions")
+        assert story.refuses(domain.RespondToRelapse(("prayer",))).status == 422
+        assert story.refuses(domain.RespondToRelapse(("step_up",), "nothing")).status == 404
+        story.do(domain.PlanAftercare(True, (), True, override_reason="moving"))
+        story.refuses(response, "state")
+
+    def test_a_superseded_report_is_not_answered(self) -> None:
+        story = attending()
+        first = story.used("relapse", confirmed=False)
+        story.used("lapse", supersedes_report_id=first)
+
+        story.refuses(domain.RespondToRelapse(("step_up",), first), "newest")
+
+
+class TestLostGround:
+    """What was approved is never rolled back."""
+
+    def test_a_week_counted_again_after_the_approval(self) -> None:
+        story = recommended()
+        rid = story.state.step_down
+        story.approve(rid)
+        story.week("2026-01-26", 576, reopened=1)
+        assert story.said(ReviewTaskRaised) == []
+
+        story.week("2026-01-26", 575, reopened=2)
+        task = story.last(ReviewTaskRaised)
+        assert (task.about, task.subject_id, task.due_on) == ("ground_gone", rid, date(2026, 2, 10))
+        assert (story.state.weekly_minutes, story.state.stepped_down) == (540, True)
+
+        story.week("2026-01-26", 360, reopened=3)
+        assert len(story.said(ReviewTaskRaised)) == 1
+
+    def test_thin_weeks_that_were_none(self) -> None:
+        story = attending(540)
+        story.week("2026-01-19", 180, 540)
+        story.week("2026-01-26", 180, 540)
+        story.do(domain.LogOutreach("voice", reached=True))
+        rid = story.state.step_up
+        assert story.state.recommendation(UP).criteria[0].evidence
+        story.approve(rid)
+        story.week("2026-01-19", 360, 540, reopened=1)
+        assert story.said(ReviewTaskRaised) == []
+
+        story.week("2026-01-19", 540, 540, reopened=2)
+        assert story.last(ReviewTaskRaised).subject_id == rid
+
+    def test_what_was_only_recommended_or_declined_is_nobodys_task(self) -> None:
+        story = recommended()
+        story.do(domain.DeclineRecommendation(story.state.step_down, "not_ready"))
+        story.week("2026-01-26", 0, reopened=1)
+
+        assert story.said(ReviewTaskRaised) == []
+
+    def test_a_new_week_takes_no_ground_away(self) -> None:
+        story = recommended()
+        story.approve(story.state.step_down)
+        story.week("2026-02-02", 0)
+
+        assert story.said(ReviewTaskRaised) == []
+
+    def test_a_relapse_that_was_a_lapse(self) -> None:
+        story = attending(540)
+        first = story.used("relapse", confirmed=False)
+        rid = story.state.step_up
+        story.approve(rid)
+        story.used("lapse", supersedes_report_id=first)
+
+        assert story.last(ReviewTaskRaised).subject_id == rid
+        assert story.state.weekly_minutes == 720
+
+    def test_a_relapse_that_was_one_indeed(self) -> None:
+        story = attending(540)
+        first = story.used("relapse", confirmed=False)
+        story.approve(story.state.step_up)
+        story.used("relapse", supersedes_report_id=first)
+
+        assert story.said(ReviewTaskRaised) == []
+
+    @pytest.mark.parametrize("again", [True, False])
+    def test_a_goal_that_only_a_wrong_week_had_met(self, again: bool) -> None:
+        goal = domain.WantedGoal(
+            GoalCategory.COPING_SKILLS, "attendance", ">=", 900, 14, required_for_step_down=True
+        )
+        story = ready()
+        story.plan(SOBER, goal)
+        story.attest()
+        story.approve(story.state.step_down)
+        story.week("2026-01-26" if again else "2026-02-02", 360, reopened=int(again))
+
+        assert story.state.remaining_required == 1
+        assert (len(story.said(ReviewTaskRaised)) == 1) is again
+
+    def test_somebody_looks_and_says_what_came_of_it(self) -> None:
+        story = recommended()
+        story.approve(story.state.step_down)
+        story.week("2026-01-26", 0, reopened=1)
+        task = story.last(ReviewTaskRaised).task_id
+        close = domain.CloseReviewTask(task, "stays")
+        story.refuses(close, "clinical_role", role="biller")
+        story.do(close)
+
+        assert story.last(ReviewTaskClosed).outcome == "stays"
+        story.refuses(close, "open")
+        assert story.refuses(domain.CloseReviewTask("nothing", "stays")).status == 404
+
+
+def alerted(story: Story, kind: str, severity: Risk) -> None:
+    """An alert is raised, as by an instrument, and what follows from it."""
+    raised = SafetyAlertRaised(
+        **story.common(), alert_id="alert-1", kind=kind, severity=severity, due_ack_at=story.now
+    )
+    decide = domain.following(lambda *_: [raised])
+    for fact in decide(story.state, None, story.moment()):
+        story.state = domain.evolve(story.state, fact)
+        story.journal.append(fact)
+
+
+def test_the_level_back_up_after_a_relapse_is_an_approval_as_any_other() -> None:
+    story = recommended(540)
+    story.approve(story.state.step_down)
+    story.used("relapse")
+    story.review()
+    story.respond("individual_session")
+    story.approve(story.state.step_up)
+
+    assert (story.state.level, story.state.stage) == (story.state.home_level, "ATTENDING")
+    assert story.said(StepUpApproved)[-1].kind == Kind.LEVEL_CHANGE
