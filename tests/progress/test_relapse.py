@@ -151,6 +151,31 @@ class TestUrgency:
         assert story.said(StepUpRecommended) == []
         assert (story.state.step_down, story.last(RecommendationDeclined).reason) == (None, "on_hold")
 
+    def test_a_contact_after_a_week_that_was_well_says_nothing(self) -> None:
+        story = attending(540)
+        story.week("2026-01-19", 180, 540)
+        story.week("2026-01-26", 180, 540)
+        story.week("2026-02-02", 540, 540)
+        story.do(domain.LogOutreach("voice", reached=True))
+
+        assert story.said(StepUpRecommended) == []
+
+    def test_it_follows_from_where_the_person_is_now(self) -> None:
+        story = relapsed()
+        story.rescheduled(720, 2, "patient_request")
+
+        up = story.last(StepUpRecommended)
+        assert (up.trigger, up.kind, up.from_weekly_minutes) == ("relapse", "transfer", 720)
+        assert story.last(RecommendationDeclined).reason == "superseded"
+
+    def test_a_clinicians_own_stays_as_it_is(self) -> None:
+        story = attending(540)
+        story.recommend(UP, Kind.INTENSITY_INCREASE, 900)
+        rid = story.state.step_up
+        story.rescheduled(600, 2, "patient_request")
+
+        assert story.state.step_up == rid
+
 
 class TestResponse:
     def test_a_review_after_a_relapse_ends_with_what_is_done_about_it(self) -> None:

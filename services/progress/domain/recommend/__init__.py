@@ -2,7 +2,7 @@
 
 from services.progress.domain.recommend.criteria import step_down_criteria
 from services.progress.domain.recommend.down import review_again, review_step_down, waits
-from services.progress.domain.recommend.following import REVIEWED_ON, following
+from services.progress.domain.recommend.follow_up import REVIEWED_ON, following
 from services.progress.domain.recommend.ladder import Rung, height, rung_down, rung_up
 from services.progress.domain.recommend.table import (
     close_all,

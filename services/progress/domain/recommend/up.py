@@ -1,7 +1,7 @@
 """More treatment, recommended by the machine where one of its triggers is found.
 
-What was recommended stays until somebody decides or its time is over; only something more urgent takes its
-place. Nothing that a person has decided on speaks a second time.
+What was recommended stays until somebody decides or its time is over; only something graver takes its place,
+so that it does not matter what was heard of first. Nothing that a person has decided on speaks a second time.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from contracts.decisions import Moment
 from contracts.progress import MeasureRecorded
 from contracts.vocabulary import Criterion, Risk
 from services.progress.domain.facts import Direction, Stage, Week
-from services.progress.domain.recommend.ladder import rung_up
+from services.progress.domain.recommend.ladder import Rung, rung_up
 from services.progress.domain.recommend.table import ROUTINE, URGENT, recommend_up
 from services.progress.domain.scales import scale_of
 from services.progress.domain.state import Episode
@@ -20,6 +20,7 @@ from services.progress.domain.telling import Facts, Step, days_between, withdraw
 DETOX_GATE = "detox_gate"
 """The flag of an instrument whose total asks for withdrawal management first."""
 SUICIDE_RISK = "suicide_risk"
+GRAVITY = {"attendance": 0, "deterioration": 1, "clinician": 2, "relapse": 2, "withdrawal": 3, "safety": 4}
 URGENT_TRIGGERS = ("safety", "withdrawal")
 RESTING_TRIGGERS = ("deterioration", "attendance")
 """What a clinician's no silences for some days; a relapse or a danger is news each time."""
@@ -31,13 +32,27 @@ def step_up_for(state: Episode, trigger: str, criteria: Sequence[Criterion], mom
         return []
     urgency = URGENT if trigger in URGENT_TRIGGERS else ROUTINE
     standing, rung = state.recommendation(Direction.UP), rung_up(state, moment.rules)
-    outdone = standing is not None and urgency == URGENT and standing.urgency != URGENT
+    outdone = standing is not None and GRAVITY[standing.trigger] < GRAVITY[trigger]
     if rung is None or (standing is not None and not outdone):
         return []
     if _decided(state, trigger, criteria) or _resting(state, trigger, moment):
         return []
     told: Facts = [withdrawn(state, standing.id, "superseded")] if standing else []
     return [*told, *recommend_up(state, rung, trigger, criteria, "rule", moment, urgency)]
+
+
+def review_step_up(state: Episode, moment: Moment) -> Facts:
+    """What the machine proposes is a step from where the person is now: it changes with that."""
+    standing, rung = state.recommendation(Direction.UP), rung_up(state, moment.rules)
+    if standing is None or standing.generated_by != "rule" or rung is None:
+        return []
+    proposed = Rung(standing.kind, standing.to_level, standing.to_minutes)
+    if (proposed, standing.from_minutes) == (rung, state.weekly_minutes):
+        return []
+    again = recommend_up(
+        state, rung, standing.trigger, standing.criteria, "rule", moment, standing.urgency or ROUTINE
+    )
+    return [withdrawn(state, standing.id, "superseded"), *again]
 
 
 def _decided(state: Episode, trigger: str, criteria: Sequence[Criterion]) -> bool:

@@ -7,7 +7,12 @@ from contracts import progress as said
 from contracts import scheduling
 from contracts.decisions import Moment
 from services.progress.domain.recommend.down import review_step_down
-from services.progress.domain.recommend.up import review_deterioration, review_safety, review_withdrawal
+from services.progress.domain.recommend.up import (
+    review_deterioration,
+    review_safety,
+    review_step_up,
+    review_withdrawal,
+)
 from services.progress.domain.telling import Facts, Step, then
 
 REVIEWED_ON: frozenset[type] = frozenset(
@@ -42,7 +47,7 @@ def following(decide: Callable[[Any, Any, Moment], Sequence[Any]]) -> Callable[[
         facts = list(decide(state, message, moment))
         if not facts or REVIEWED_ON.isdisjoint({type(message), *map(type, facts)}):
             return facts
-        return then(state, moment, facts, review_step_down, *_upwards(facts))
+        return then(state, moment, facts, review_step_down, review_step_up, *_upwards(facts))
 
     return decided
 
