@@ -386,7 +386,7 @@ class Story:
     def respond(self, *actions: str, **more: Any) -> list[Any]:
         return self.do(domain.RespondToRelapse(actions, **more))
 
-    def review(self) -> list[Any]:
+    def take_up(self) -> list[Any]:
         """Take the step up on the table in hand."""
         return self.do(domain.OpenReview(self.state.step_up))
 

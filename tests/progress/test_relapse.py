@@ -35,7 +35,7 @@ def relapsed(minutes: int = 540) -> Story:
 
 def under_review(minutes: int = 540) -> Story:
     story = relapsed(minutes)
-    story.review()
+    story.take_up()
     return story
 
 
@@ -198,7 +198,7 @@ class TestResponse:
     def test_where_nobody_relapsed_nothing_is_asked(self) -> None:
         story = relapsed()
         story.do(domain.RecordMeasure("cows", WITHDRAWAL))
-        story.review()
+        story.take_up()
         story.do(domain.DeclineRecommendation(story.state.step_up, "treated_here"))
 
         assert story.state.stage == "ATTENDING"
@@ -229,6 +229,7 @@ class TestResponse:
 
     def test_all_parts_are_one_decision(self) -> None:
         story = under_review()
+        story.review(SOBER, curriculum="matrix")
         back = date(2026, 1, 20)
         story.respond(
             "detox_referral",
@@ -404,7 +405,7 @@ def test_the_level_back_up_after_a_relapse_is_an_approval_as_any_other() -> None
     story = recommended(540)
     story.approve(story.state.step_down)
     story.used("relapse")
-    story.review()
+    story.take_up()
     story.respond("individual_session")
     story.approve(story.state.step_up)
 

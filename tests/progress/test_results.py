@@ -431,14 +431,23 @@ class TestUse:
         story = begun(baseline("bam", use=0))
         story.bam(2)
         lapse = story.last(SubstanceUseReported)
-        story.do(domain.ReportSubstanceUse("clinician", lapse.used_on, "relapse", supersedes=lapse.report_id))
+        story.do(
+            domain.ReportSubstanceUse(
+                "clinician", lapse.used_on, "relapse", supersedes_report_id=lapse.report_id
+            )
+        )
 
         relapse = story.last(SubstanceUseReported)
         assert (relapse.supersedes_report_id, relapse.confirmed) == (lapse.report_id, True)
-        assert [(u.report_id, u.classification) for u in story.state.uses] == [(relapse.report_id, "relapse")]
+        assert [(u.id, u.superseded) for u in story.state.use_reports] == [
+            (lapse.report_id, True),
+            (relapse.report_id, False),
+        ]
         assert story.last(StepUpRecommended).trigger == "relapse"
 
     def test_what_was_not_reported_is_not_superseded(self) -> None:
-        command = domain.ReportSubstanceUse("clinician", ADMITTED_ON, "relapse", supersedes="nothing")
+        command = domain.ReportSubstanceUse(
+            "clinician", ADMITTED_ON, "relapse", supersedes_report_id="nothing"
+        )
 
         assert attending().refuses(command, code="report_unknown").status == 404

@@ -49,7 +49,7 @@ def moves(story: Story) -> list[str]:
 class TestReview:
     def test_taken_in_hand_the_episode_waits_for_the_answer(self) -> None:
         story = wanted()
-        story.review()
+        story.take_up()
 
         opened = story.last(RecommendationReviewOpened)
         assert (opened.recommendation_id, opened.reviewer_id) == (story.state.step_up, "ann")
@@ -83,14 +83,14 @@ class TestReview:
         story = recommended()
         story.approve(story.state.step_down)
         story.recommend(UP, Kind.INTENSITY_INCREASE, 720)
-        story.review()
+        story.take_up()
         story.do(domain.DeclineRecommendation(story.state.step_up, "stable"))
 
         assert (story.state.stage, story.state.stepped_down, moves(story)[-1]) == ("ATTENDING", True, "T24")
 
     def test_approved_it_goes_on_with_more(self) -> None:
         story = wanted()
-        story.review()
+        story.take_up()
         story.approve(story.state.step_up)
 
         assert (story.state.stage, story.state.weekly_minutes, moves(story)[-1]) == ("ATTENDING", 900, "T24")
@@ -98,7 +98,7 @@ class TestReview:
     def test_nobody_answered_it_is_back_too(self) -> None:
         story = wanted()
         made = story.now
-        story.review()
+        story.take_up()
         story.up_to(made + timedelta(days=14))
 
         assert (story.state.stage, story.last(RecommendationDeclined).reason) == ("ATTENDING", "expired")
@@ -107,7 +107,7 @@ class TestReview:
     def test_who_is_to_be_transferred_waits_for_the_place(self) -> None:
         story = attending(720)
         story.recommend(UP, Kind.TRANSFER, 1200, PHP)
-        story.review()
+        story.take_up()
         story.approve(story.state.step_up)
         assert story.state.stage == "STEP_UP_PENDING"
 
@@ -117,7 +117,7 @@ class TestReview:
     def test_nothing_leads_to_less_meanwhile(self) -> None:
         story = recommended(540)
         story.recommend(UP, Kind.INTENSITY_INCREASE, 720)
-        story.review()
+        story.take_up()
         withdrawn = story.last(RecommendationDeclined)
         assert (withdrawn.by, withdrawn.reason) == ("system", "step_up_review")
         story.refuses(domain.RecommendStep(DOWN, Kind.LEVEL_CHANGE, 180, OUTPATIENT), "state")
@@ -131,13 +131,13 @@ class TestReview:
         story = recommended(540)
         story.recommend(DOWN, Kind.LEVEL_CHANGE, 360, OUTPATIENT)
         story.recommend(UP, Kind.INTENSITY_INCREASE, 720)
-        story.review()
+        story.take_up()
 
         story.refuses(story.approval(story.state.step_down), "state")
 
     def test_everything_else_goes_on(self) -> None:
         story = wanted()
-        story.review()
+        story.take_up()
         story.attended("2026-01-14")
         story.corrected("2026-01-14", attended=True, minutes=100)
         story.rescheduled(600, 2, "patient_request")
@@ -153,13 +153,13 @@ class TestReview:
     def test_more_time_may_be_asked_for_meanwhile(self) -> None:
         story = attending().on("2026-03-25")
         story.recommend(UP, Kind.INTENSITY_INCREASE, 900)
-        story.review()
+        story.take_up()
 
         assert story.on("2026-03-30").state.extension is not None
 
     def test_something_more_urgent_takes_its_place_and_the_review_goes_on(self) -> None:
         story = wanted()
-        story.review()
+        story.take_up()
         first = story.state.step_up
         story.do(domain.RecordMeasure("cows", (4, 4, 5, 5, 0, 0, 0, 0, 0, 0, 0)))
 
@@ -182,7 +182,7 @@ class TestTeam:
         (opinion,) = story.state.recommendation(DOWN).opinions
         assert (opinion.by, opinion.role, opinion.opinion) == ("ann", "director", "against")
         story.approve(rid)
-        assert story.last(StepDownApproved)
+        assert story.last(StepDownApproved).recommendation_id == rid
 
     def test_asking_again_adds_to_those_who_were_asked(self) -> None:
         story = recommended()

@@ -95,9 +95,10 @@ def test_a_plan_from_the_draft_to_the_review_and_what_moves_its_goals(progress: 
     screened = person.post("measures", instrument="cssrs", answers=[1, 1, 1, 1, 0, 1])
     assert types(screened) == ["profile_recorded", "safety_alert_raised"]
     assert [a["severity"] for a in person.view()["alerts"]] == ["high"]
-    use = person.post("substance-use", source="self", used_on=str(ADMITTED_ON), classification="lapse")
+    lapse = {"source": "family", "used_on": str(ADMITTED_ON), "classification": "lapse"}
+    use = person.post("substance-use", **lapse, confirmed=False)
     again = {"source": "clinician", "used_on": str(ADMITTED_ON), "classification": "lapse"}
-    assert types(person.post("substance-use", **again, supersedes=use.json()["report_id"])) == [
+    assert types(person.post("substance-use", **again, supersedes_report_id=use.json()["report_id"])) == [
         "substance_use_reported"
     ]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -50,10 +51,22 @@ def closes(minutes: Sequence[int], shorts: Sequence[bool], again: int | None) ->
     return found
 
 
+def _rescheduled(story: Any, *, version: int, minutes: int) -> Any:
+    return story.rescheduled(minutes, version, "patient_request")
+
+
+def _watched(look: Any, taken: list[Any]) -> Any:
+    def watched(state: Any, moment: Any) -> Any:
+        taken.append(moment.cause)
+        return look(state, moment)
+
+    return watched
+
+
 def changes(wanted: Sequence[tuple[date, int]]) -> list[Happening]:
     """Other weekly minutes, agreed on with the person."""
     return [
-        (local(day, "00:30"), lambda s, v=version, m=minutes: s.rescheduled(m, v, "patient_request"))
+        (local(day, "00:30"), partial(_rescheduled, version=version, minutes=minutes))
         for version, (day, minutes) in enumerate(sorted(wanted), start=2)
     ]
 
@@ -183,10 +196,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Every look that is taken at a step down."""
     taken: list[Any] = []
     for room in (follow_up, down):
-        look = room.review_step_down
-        monkeypatch.setattr(
-            room, "review_step_down", lambda s, m, look=look: (taken.append(m.cause), look(s, m))[1]
-        )
+        monkeypatch.setattr(room, "review_step_down", _watched(room.review_step_down, taken))
     return taken
 
 
@@ -201,7 +211,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         (AttendanceCorrected, lambda s: s.corrected(ADMITTED_ON, attended=True, minutes=90)),
         (None, lambda s: s.used("lapse")),
         (None, lambda s: s.rescheduled(600, 2, "patient_request")),
-        (None, lambda s: s.recommend(Direction.UP, "intensity_increase", 900) and s.review()),
+        (None, lambda s: s.recommend(Direction.UP, "intensity_increase", 900) and s.take_up()),
     ],
 )
 def test_looked_at_again(looks: list[Any], said: type | None, happen: Looked) -> None:

@@ -39,7 +39,7 @@ _HREFS = {
     "extension": "/v1/episodes/{episode}/extension",
     "check_in": "/v1/episodes/{episode}/check-ins",
     "plan": "/v1/episodes/{episode}/plan",
-    "plan_review": "/v1/episodes/{episode}/plan",
+    "plan_review": "/v1/episodes/{episode}/plan/review",
 }
 """Where each kind of need is answered."""
 
