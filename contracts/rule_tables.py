@@ -78,9 +78,16 @@ class FacilitatorRules(Table):
 
 
 class HoldRules(Table):
-    """How long treatment may rest."""
+    """How long treatment may rest, and what coming back asks for."""
 
     max_days: int = Field(ge=1, le=366)
+    ahead_days: int = Field(ge=0, le=366)
+    """How early a hold may be agreed on before it begins."""
+    rescreen_after_days: int = Field(ge=0)
+    reassess_after_days: int = Field(ge=0)
+    """A longer hold asks for a new screening, or a new assessment, before treatment goes on."""
+    screens: tuple[str, ...]
+    """Instruments whose result is a new screening."""
     cite: str
 
 
@@ -88,6 +95,27 @@ class TaperRules(Table):
     """How long somebody may be treated below the minimum of a level that is about to end."""
 
     max_days: int = Field(ge=1, le=92)
+    cite: str
+
+
+class AftercareRules(Table):
+    """What an end of the program rests on, and what may follow."""
+
+    components: tuple[str, ...]
+    exit_instruments: tuple[str, ...]
+    """Instruments measured again at the end, where they were measured at the start."""
+    exit_measure_days: int = Field(ge=0)
+    """How old an exit measure may be."""
+    cite: str
+
+
+class CommunityRules(Table):
+    """Referrals to somebody outside the network."""
+
+    kinds: tuple[str, ...]
+    outcomes: tuple[str, ...]
+    max_follow_up_days: int = Field(ge=1, le=366)
+    max_open: int = Field(ge=1, le=40)
     cite: str
 
 

@@ -12,7 +12,9 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
 from contracts import instruments
 from contracts.rule_tables import (
+    AftercareRules,
     CodeRules,
+    CommunityRules,
     Curriculum,
     FacilitatorRules,
     GroupRules,
@@ -104,6 +106,8 @@ class PayerRules(_Table):
     certifier_credentials: tuple[str, ...]
     plan_physician_signature: bool
     """Whether a plan comes into force only with a physician's signature beside the other two."""
+    certification_notice_days: tuple[Annotated[int, Field(ge=0, le=366)], ...]
+    """How many days before a certification is due somebody is told."""
     cite: str
 
 
@@ -208,7 +212,10 @@ class ProgressRules(_Table):
     review_task_days: int = Field(ge=0, le=366)
     """Within so many days somebody looks at an approval that lost its ground, or at what ran out."""
     extension_notice_days: int
+    extension_request_days: int = Field(ge=0)
+    """So long before the planned end more days may be asked for without saying why so late."""
     extension_days: int
+    extension_reasons: tuple[str, ...]
     dropout_days: int
     dropout_attempts: int
     dropout_channels: int
@@ -217,9 +224,12 @@ class ProgressRules(_Table):
     plan_review_days: int = Field(ge=1)
     plan_review_warn_days: tuple[Annotated[int, Field(gt=0)], ...]
     """How many days ahead of a review somebody is told."""
+    outreach_channels: tuple[str, ...]
     readmit_days: int
     never_attended_days: int
     never_attended_attempts: int
+    reassessment_ttl_days: int = Field(ge=0)
+    """How old the assessment behind a readmission may be."""
     cite: str
 
 
@@ -227,6 +237,7 @@ class CheckInRules(_Table):
     cadence_days: int
     days: int
     max_missed: int
+    contact_modes: tuple[str, ...]
     cite: str
 
 
@@ -258,13 +269,21 @@ class Rulebook(_Table):
     measures: MeasureRules
     taper: TaperRules
     holds: HoldRules
+    aftercare: AftercareRules
+    community: CommunityRules
     instruments: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """What is done differently from the instruments' own definitions, by instrument."""
     checkins: CheckInRules
     quiet_hours: QuietHours
     teds: dict[str, str]
+    detail_codes: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]] = Field(
+        default_factory=dict
+    )
+    """What a state asks to be told beyond the reason of a discharge, by reason."""
     layers: tuple[Layer, ...] = ()
     _at: dict[Place, "Rulebook"] = PrivateAttr(default_factory=dict)
+    _below: "Rulebook | None" = PrivateAttr(default=None)
+    """The rules that those of one place were laid over."""
 
     @model_validator(mode="after")
     def _instruments_hold(self) -> "Rulebook":
@@ -289,8 +308,11 @@ class Rulebook(_Table):
     ) -> "Rulebook":
         """The rules in force at one place: network, site, program and payer over the defaults, later wins.
 
-        A payer is known by its id and by its kind of plan.
+        A payer is known by its id and by its kind of plan. Asked of the rules of one place, those of another
+        hold nothing of it: what one payer wants says nothing about the next.
         """
+        if self._below is not None:
+            return self._below.at(network, site, program, payer)
         place = ((network,), (site,), (program,), tuple(payer))
         fitting = [layer for layer in self.layers if layer.fits(place)]
         if not fitting:
@@ -307,7 +329,12 @@ class Rulebook(_Table):
         merged = self.model_dump(mode="json", exclude={"layers"})
         for layer in sorted(layers, key=lambda each: each.rank):
             merged = _merge(merged, layer.set)
-        return Rulebook.model_validate(merged | {"layers": self.layers})
+        return Rulebook.model_validate(merged | {"layers": self.layers}).over(self)
+
+    def over(self, below: "Rulebook") -> "Rulebook":
+        """These rules, knowing what they were laid over."""
+        self._below = below
+        return self
 
 
 def _merge(below: Any, above: Any) -> Any:

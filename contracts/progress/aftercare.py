@@ -15,6 +15,8 @@ class AftercarePlanned(PatientEvent):
     until_on: Day
     goals_overridden: bool = False
     """A clinician ended the program with required goals open, and said why."""
+    started_on: Day | None = None
+    """First day of aftercare; the meeting may have been before."""
 
 
 class CheckInDue(PatientEvent):

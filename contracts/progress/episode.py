@@ -49,6 +49,8 @@ class ExtensionRequested(PatientEvent):
     generated_by: Token | None = None
     """rule or clinician."""
     late: bool = False
+    late_reason: Token | None = None
+    """Why a clinician asked so shortly before the planned end, or after it."""
 
 
 class ExtensionApproved(PatientEvent):

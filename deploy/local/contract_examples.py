@@ -439,6 +439,8 @@ _COMMON: dict[str, Any] = {
     ],
     "escalated_at": "2026-11-02T22:25:00Z",
     "attempted_on": "2026-10-20",
+    "late_reason": "overlooked",
+    "started_on": "2026-10-20",
     "first_service_on": "2026-10-05",
     "readmission_eligible": True,
     "detail_code": "state-61",

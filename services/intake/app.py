@@ -1,7 +1,7 @@
 """Intake on one screen: what it takes, hears and says."""
 
 from contracts import catalogue
-from contracts.progress import PatientDischarged
+from contracts.progress import PatientDied, PatientDischarged
 from contracts.scheduling import SeatHeld, SeatReleased, SeatUnavailable, SiteOpened, TreatmentDayClosed
 from services.chassis.run import main
 from services.chassis.service import Service, gather, on
@@ -45,6 +45,7 @@ service = Service(
         SeatReleased: gather(handlers.offer_freed_seat),
         TreatmentDayClosed: on(REFERRALS, domain.count_units),
         PatientDischarged: gather(heard(domain.end_episode)),
+        PatientDied: on(REFERRALS, domain.note_death),
     },
     wakes={
         "ask_again": on(REFERRALS, domain.ask_again),

@@ -21,6 +21,7 @@ from services.progress.store import EPISODE
 CARE = ("clinician", "director")
 TEAM = ("clinician", "director", "admissions", "scheduler")
 OUTREACH = ("clinician", "director", "admissions")
+RECORDS = ("clinician", "director", "admissions", "biller")
 
 
 def episode(decide: Decide, *, creates: bool = False, roles: Iterable[str] = ()) -> Reaction:
@@ -56,12 +57,20 @@ service = Service(
         domain.GiveOpinion: episode(domain.give_opinion, roles=TEAM),
         domain.RecordAgreement: episode(domain.record_agreement, roles=CARE),
         domain.CloseReviewTask: episode(domain.close_review_task, roles=CARE),
+        domain.HoldEpisode: episode(domain.hold_episode, roles=CARE),
+        domain.ResumeEpisode: episode(domain.resume_episode, roles=CARE),
+        domain.Reassess: episode(domain.reassess, roles=CARE),
+        domain.RecordCertification: episode(domain.record_certification, roles=RECORDS),
+        domain.RequestExtension: episode(domain.request_extension, roles=CARE),
         domain.DecideExtension: episode(domain.decide_extension, roles=CARE),
         domain.LogOutreach: episode(domain.log_outreach, roles=OUTREACH),
         domain.PlanAftercare: episode(domain.plan_aftercare, roles=CARE),
         domain.RecordCheckIn: episode(domain.record_check_in, roles=OUTREACH),
         domain.EnrolAlumni: episode(domain.enrol_alumni, roles=CARE),
+        domain.MakeCommunityReferral: episode(domain.make_referral, roles=OUTREACH),
+        domain.CloseLoop: episode(domain.close_loop, roles=OUTREACH),
         domain.DischargePatient: episode(domain.discharge_patient, roles=CARE),
+        domain.RecordDeath: episode(domain.record_death, roles=OUTREACH),
     },
     hears={
         PatientAdmitted: episode(domain.open_episode, creates=True),
@@ -80,6 +89,10 @@ service = Service(
         "plan_review": episode(domain.ask_for_review),
         "goals": episode(domain.weigh_again),
         "measures": episode(domain.ask_for_measures),
+        "planned_end_passed": episode(domain.note_end_passed),
+        "hold_overdue": episode(domain.note_overdue),
+        "certification_due": episode(domain.ask_certification),
+        "community_referral_due": episode(domain.ask_outcome),
         "evaluate": episode(domain.review_again),
         "recommendation_expires": episode(domain.expire_recommendation),
         "taper_over": episode(domain.end_taper),

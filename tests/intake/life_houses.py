@@ -292,6 +292,7 @@ _HEARD = {
     "scheduling.seat_unavailable.v1": domain.miss_seat,
     "scheduling.seat_released.v1": domain.lose_seat,
     "progress.patient_discharged.v1": domain.end_episode,
+    "progress.patient_died.v1": domain.note_death,
 }
 _TAKEN: dict[type, Any] = {kind: reaction.decide for kind, reaction in service.takes.items()} | {
     domain.AnswerOffer: domain.answer_offer,

@@ -11,7 +11,7 @@ from contracts import instruments
 from contracts.decisions import Moment, Refused, Unwake, Wake, Woke
 from contracts.event import Event, PatientEvent
 from contracts.intake import Availability, Diagnosis, Rating, Recipient
-from contracts.progress import PatientDischarged
+from contracts.progress import PatientDied, PatientDischarged
 from contracts.rulebook import Rulebook, rulebook
 from contracts.scheduling import SeatHeld, SeatReleased, SeatUnavailable, TreatmentDayClosed
 from contracts.vocabulary import (
@@ -210,6 +210,9 @@ class Story:
             admitted_on=date(2026, 1, 6), los_days=80, level_at_discharge=LEVEL, goals_total=1, goals_met=1,
         )  # fmt: skip
         return self.do(domain.end_episode, gone)
+
+    def died(self) -> list[Any]:
+        return self.do(domain.note_death, self.heard(PatientDied, reported_on=date(2026, 5, 1)))
 
     def woke(self, decide: Any, what: str) -> list[Any]:
         return self.do(decide, Woke(self.at, what))

@@ -123,6 +123,16 @@ class TestReferral:
         story.discharged(DischargeReason.DECEASED)
         assert story.state.died
 
+    def test_a_death_known_after_the_end_is_kept_too_and_leaves_the_end_as_it_was(self) -> None:
+        story = admitted()
+        assert story.died() == []
+        story.discharged()
+        ended = story.state.closed_at, story.state.closed_reason
+        assert story.died()
+        assert story.state.died
+        assert (story.state.closed_at, story.state.closed_reason) == ended
+        assert story.died() == []
+
     def test_who_was_never_admitted_is_not_discharged(self) -> None:
         assert seated().discharged() == []
 

@@ -431,3 +431,9 @@ def recommended(minutes: int = 720, **changes: Any) -> Story:
     story.attest()
     assert story.state.step_down
     return story
+
+
+def assessed(story: Story, depth: domain.Depth = domain.Depth.ASSESSMENT) -> Story:
+    """Somebody who may assess looked at the person anew."""
+    story.do(domain.Reassess(depth, IOP, "LCSW"))
+    return story

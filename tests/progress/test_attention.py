@@ -134,10 +134,13 @@ def test_a_plan_is_reviewed_from_the_day_it_is_due() -> None:
 
 def test_a_check_in_needs_a_call_on_its_day() -> None:
     story = attending()
-    story.do(domain.PlanAftercare(True, (), True, override_reason="moving"))
-    story.on(ADMITTED_ON + timedelta(days=14))
+    story.week("2026-01-12", 180, short=True)
+    story.phq9(*[0] * 9)
+    began_on = story.state.day(story.now)
+    story.do(domain.PlanAftercare(began_on, (), True, override_reason="moving"))
+    story.on(began_on + timedelta(days=14))
 
-    assert need(story, "check_in").due_at == local(ADMITTED_ON + timedelta(days=14), "00:00")
+    assert need(story, "check_in").due_at == local(began_on + timedelta(days=14), "00:00")
     story.do(domain.RecordCheckIn(reached=True, status_summary="stable"))
     assert kinds(story) == []
 

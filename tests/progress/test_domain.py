@@ -9,9 +9,6 @@ from contracts.decisions import Moment, Refused
 from contracts.progress import (
     EpisodeStarted,
     EpisodeStateChanged,
-    ExtensionApproved,
-    ExtensionDenied,
-    ExtensionRequested,
     GoalMet,
     GoalProgressed,
     GoalReopened,
@@ -29,7 +26,7 @@ from contracts.progress import (
 )
 from contracts.rulebook import rulebook
 from contracts.scheduling import ScheduleInfeasible
-from contracts.vocabulary import Actor, ActorType, AgeBand, GoalCategory, LevelOfCare, ProgramKind
+from contracts.vocabulary import ActorType, AgeBand, GoalCategory, LevelOfCare, ProgramKind
 from services.progress import domain
 from services.progress.domain import Direction, Kind
 from services.progress.domain.recommend import step_down_criteria
@@ -57,7 +54,7 @@ class TestAdmission:
         assert story.last(EpisodeStarted).weekly_minutes == 720
         assert story.state.stage == "ADMITTED"
         assert story.state.baselines == {"phq9": 12}
-        assert story.wakes == {}
+        assert story.wakes == {"planned_end_passed": local(date(2026, 4, 14), "00:00")}
 
     def test_a_second_admission_of_the_same_episode_changes_nothing(self) -> None:
         story = Story().admitted()
@@ -150,7 +147,9 @@ class TestPlan:
 
     def test_after_treatment_there_is_no_new_plan(self) -> None:
         story = recommended()
-        story.do(domain.PlanAftercare(meeting_held=True, components=(), relapse_prevention_plan=True))
+        story.week("2026-01-12", 180, short=True)
+        story.phq9(*[1] * 8, 0)
+        story.do(domain.PlanAftercare(date(2026, 2, 3), (), relapse_prevention_plan=True))
 
         story.refuses(domain.ApprovePlan((SOBER,), signed_by_patient=True, signed_by_clinician=True), "state")
 
@@ -748,68 +747,6 @@ class TestStepUp:
         assert (up.trigger, up.generated_by) == ("clinician", "clinician")
 
 
-class TestExtension:
-    def test_fourteen_days_before_the_end_open_goals_ask_for_more_days(self) -> None:
-        story = attending()
-        story.on("2026-03-29", "23:59")
-        assert story.said(ExtensionRequested) == []
-
-        story.on("2026-03-30", "00:00")
-        asked = story.last(ExtensionRequested)
-        assert (asked.days, asked.to_planned_end_on) == (30, date(2026, 5, 13))
-        assert asked.reasons == ("goals_outstanding",)
-
-    def test_with_no_required_goal_open_nothing_is_asked_for(self) -> None:
-        story = attending()
-        story.attest()
-
-        assert story.on("2026-04-01").said(ExtensionRequested) == []
-
-    def test_approved_it_moves_the_end_and_is_thought_of_again(self) -> None:
-        story = attending()
-        story.on("2026-03-30").do(domain.DecideExtension(approve=True, reason="clinical_need"))
-
-        assert story.last(ExtensionApproved).to_planned_end_on == date(2026, 5, 13)
-        assert (story.state.extended, story.state.planned_end_on) == (True, date(2026, 5, 13))
-        assert story.wakes["extension_due"] == local(date(2026, 4, 29), "00:00")
-
-    def test_denied_it_leaves_the_end(self) -> None:
-        story = attending()
-        story.on("2026-03-30").do(domain.DecideExtension(approve=False, reason="plateau"))
-
-        assert story.last(ExtensionDenied).reason == "plateau"
-        assert (story.state.extended, story.state.planned_end_on) == (False, date(2026, 4, 13))
-
-    def test_what_nobody_asked_for_cannot_be_decided(self) -> None:
-        attending().refuses(domain.DecideExtension(approve=True), "requested")
-
-    def test_only_a_clinical_person_decides(self) -> None:
-        story = attending().on("2026-03-30")
-        story.refuses(domain.DecideExtension(approve=True), "clinical_role", role="biller")
-
-    def test_no_stay_is_longer_than_a_year(self) -> None:
-        story = Story().admitted(planned_end_on=ADMITTED_ON + timedelta(days=350))
-        story.agreed()
-        story.attended()
-        story.plan()
-        story.on("2026-12-20").do(domain.DecideExtension(approve=True))
-        assert story.last(ExtensionApproved).to_planned_end_on == ADMITTED_ON + timedelta(days=365)
-
-        story.on("2027-01-05")
-        assert len(story.said(ExtensionRequested)) == 1
-
-    def test_an_extension_asked_for_under_older_rules_is_held_to_the_rules_in_force(self) -> None:
-        story = attending().on("2026-03-30")
-        shorter = rulebook().program.model_copy(update={"max_days": 100})
-        rules = rulebook().model_copy(update={"program": shorter})
-        actor = Actor(type=ActorType.USER, id="ann", role="clinician")
-        moment = Moment(story.now, actor, "cause", rules)
-        with pytest.raises(Refused, match="100 days"):
-            domain.decide_extension(story.state, domain.DecideExtension(approve=True), moment)
-
-        assert domain.decide_extension(story.state, domain.DecideExtension(approve=False), moment)
-
-
 class TestOutreach:
     def test_attempts_count_from_the_last_attendance(self) -> None:
         story = attending()
@@ -819,3 +756,14 @@ class TestOutreach:
         story.on("2026-01-22").do(domain.LogOutreach("sms", reached=False))
 
         assert [a.attempts for a in story.said(OutreachAttempted)] == [1, 2, 1]
+
+    def test_an_attempt_may_be_recorded_the_day_after_and_never_ahead(self) -> None:
+        story = attending().on("2026-01-20")
+        story.do(domain.LogOutreach("voice", reached=False, attempted_on=date(2026, 1, 19)))
+        assert story.last(OutreachAttempted).attempted_on == date(2026, 1, 19)
+
+        for day in (date(2026, 1, 21), date(2026, 1, 12)):
+            story.refuses(domain.LogOutreach("voice", reached=False, attempted_on=day), "attempted_on")
+
+    def test_two_spellings_are_not_two_channels(self) -> None:
+        attending().refuses(domain.LogOutreach("SMS", reached=False), code="channel_unknown")

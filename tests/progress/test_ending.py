@@ -1,6 +1,8 @@
 """How an episode ends: aftercare, check-in calls, alumni and discharge."""
 
+from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
@@ -27,17 +29,18 @@ from tests.progress.story import (
     IOP,
     OPTIONAL,
     OUTPATIENT,
+    PHP,
     PHQ_DOWN,
     SOBER,
     Story,
+    assessed,
     attending,
     local,
     recommended,
 )
 
-MEETING = domain.PlanAftercare(
-    meeting_held=True, components=("individual_weekly", "alumni"), relapse_prevention_plan=True
-)
+HELD_ON = date(2026, 2, 3)
+MEETING = domain.PlanAftercare(HELD_ON, ("individual_weekly", "alumni"), relapse_prevention_plan=True)
 STABLE = domain.RecordCheckIn(reached=True, status_summary="stable")
 
 
@@ -45,11 +48,23 @@ def leaving(reason: DischargeReason, **what: object) -> domain.DischargePatient:
     return domain.DischargePatient(reason, **what)  # type: ignore[arg-type]
 
 
+def rounded_off(story: Story) -> Story:
+    """The week of the only session is closed, and what was measured at the start is measured again."""
+    story.week("2026-01-12", 180, short=True)
+    story.phq9(1, 1, 1, 1, 1, 1, 1, 1, 0)
+    return story
+
+
 def in_aftercare() -> Story:
     """Aftercare began on 2026-02-03."""
-    story = recommended()
+    story = rounded_off(recommended())
     story.do(MEETING)
     return story
+
+
+def leaving_against_advice(**what: object) -> domain.DischargePatient:
+    given: dict[str, object] = {"risks_discussed": True, "signed": False, "aftercare_offered": True, **what}
+    return leaving(DischargeReason.LEFT_AGAINST_ADVICE, **given)
 
 
 def never_came() -> Story:
@@ -75,7 +90,7 @@ class TestAftercare:
         assert story.wakes == {"check_in": local(date(2026, 2, 17), "00:00")}
 
     def test_an_extension_nobody_needs_any_more_is_closed(self) -> None:
-        story = attending().on("2026-03-30")
+        story = rounded_off(attending().on("2026-03-30"))
         story.attest()
         story.do(MEETING)
 
@@ -84,31 +99,74 @@ class TestAftercare:
     @pytest.mark.parametrize(
         ("changes", "guard"),
         [
-            ({"meeting_held": False}, "meeting_held"),
+            ({"meeting_on": None}, "meeting_held"),
+            ({"meeting_on": date(2026, 2, 4)}, "meeting_on"),
+            ({"meeting_on": date(2026, 1, 12)}, "meeting_on"),
             ({"relapse_prevention_plan": False}, "relapse_prevention_plan"),
         ],
     )
-    def test_what_it_asks_for(self, changes: dict[str, bool], guard: str) -> None:
-        fields = {"meeting_held": True, "components": (), "relapse_prevention_plan": True}
+    def test_what_it_asks_for(self, changes: dict[str, Any], guard: str) -> None:
+        fields: dict[str, Any] = {"meeting_on": HELD_ON, "components": (), "relapse_prevention_plan": True}
 
-        recommended().refuses(domain.PlanAftercare(**{**fields, **changes}), guard)  # type: ignore[arg-type]
+        rounded_off(recommended()).refuses(domain.PlanAftercare(**{**fields, **changes}), guard)
 
-    def test_open_goals_ask_for_a_reason(self) -> None:
-        story = attending()
-        story.refuses(MEETING, "goals_met")
-        story.do(domain.PlanAftercare(True, (), True, override_reason="moving away"))
+    @pytest.mark.parametrize(("day", "missing"), [("2026-02-17", []), ("2026-02-18", ["exit_measures"])])
+    def test_what_was_measured_at_the_start_is_measured_within_two_weeks(
+        self, day: str, missing: list[str]
+    ) -> None:
+        story = rounded_off(recommended()).on(day)
+        if missing:
+            story.refuses(MEETING, *missing)
+        else:
+            story.do(MEETING)
+
+    def test_what_was_not_measured_at_the_start_is_not_asked_for(self) -> None:
+        story = Story().admitted(phq9=None)
+        story.agreed()
+        story.attended()
+        story.plan()
+        story.week("2026-01-12", 180, short=True)
+        story.do(domain.PlanAftercare(ADMITTED_ON, (), True, override_reason="moving"))
 
         assert story.state.stage == "AFTERCARE"
 
+    def test_the_week_of_the_last_session_is_closed(self) -> None:
+        story = recommended()
+        story.phq9(*[0] * 9)
+        story.refuses(MEETING, "last_week_closed")
+        story.week("2026-01-12", 180, short=True)
+        story.do(MEETING)
+
+    def test_its_components_are_those_of_the_catalogue(self) -> None:
+        story = rounded_off(recommended())
+        story.refuses(replace(MEETING, components=("yoga",)), code="component_unknown")
+
+    def test_the_meeting_may_have_been_before_and_the_calls_count_from_now(self) -> None:
+        story = rounded_off(recommended())
+        story.do(replace(MEETING, meeting_on=date(2026, 1, 30)))
+
+        planned = story.last(AftercarePlanned)
+        assert (planned.meeting_at, planned.started_on) == (local(date(2026, 1, 30), "00:00"), HELD_ON)
+        assert planned.until_on == date(2026, 5, 4)
+        assert story.wakes == {"check_in": local(date(2026, 2, 17), "00:00")}
+
+    def test_open_goals_ask_for_a_reason(self) -> None:
+        story = rounded_off(attending().on(HELD_ON))
+        story.refuses(MEETING, "goals_met")
+        story.do(domain.PlanAftercare(HELD_ON, (), True, override_reason="moving away"))
+
+        assert story.state.stage == "AFTERCARE"
+        assert story.last(AftercarePlanned).goals_overridden
+
     def test_a_plan_without_required_goals_is_no_goal_met(self) -> None:
-        story = attending()
+        story = rounded_off(attending().on(HELD_ON))
         story.plan(OPTIONAL)
         story.attest()
 
         story.refuses(MEETING, "goals_met")
 
     def test_only_a_clinical_person_and_only_from_treatment(self) -> None:
-        recommended().refuses(MEETING, "clinical_role", role="scheduler")
+        rounded_off(recommended()).refuses(MEETING, "clinical_role", role="scheduler")
         in_aftercare().refuses(MEETING, "state")
 
     def test_nothing_is_recommended_downwards_any_more(self) -> None:
@@ -161,6 +219,7 @@ class TestCheckIns:
         assert (up.kind, up.trigger, up.to_weekly_minutes) == ("readmit", "relapse", 540)
 
         rid = story.state.step_up
+        assessed(story)
         story.refuses(story.approval(rid, agreed=False), "patient_agreed")
         story.approve(rid, "2026-02-23")
         assert story.last(StepUpApproved).kind == "readmit"
@@ -169,10 +228,11 @@ class TestCheckIns:
         assert "check_in" not in story.wakes
 
     def test_from_the_lower_level_the_readmission_changes_the_level(self) -> None:
-        story = recommended(540)
+        story = rounded_off(recommended(540))
         story.approve(story.state.step_down)
         story.do(MEETING)
         story.on("2026-02-17").do(domain.RecordCheckIn(reached=True, status_summary="relapse"))
+        assessed(story)
         story.approve(story.state.step_up)
 
         assert [(c.from_level, c.to_level) for c in story.said(LevelOfCareChanged)][-1] == (OUTPATIENT, IOP)
@@ -187,7 +247,7 @@ class TestCheckIns:
     def test_what_was_reported_in_time_may_be_approved_a_little_later(self) -> None:
         story = in_aftercare().on("2026-05-03")
         story.do(domain.ReportSubstanceUse("self", date(2026, 5, 1), "relapse"))
-        story.on("2026-05-06").approve(story.state.step_up)
+        assessed(story.on("2026-05-06")).approve(story.state.step_up)
 
         assert story.state.stage == "ATTENDING"
 
@@ -228,11 +288,13 @@ class TestDischarge:
     def test_nobody_completes_out_of_treatment(self) -> None:
         attending().refuses(leaving(DischargeReason.COMPLETED_GOALS), "state", "aftercare_over")
 
-    def test_left_against_advice_asks_that_the_risks_were_discussed(self) -> None:
+    def test_left_against_advice_asks_for_risks_signature_and_offer(self) -> None:
         story = attending()
         story.attended("2026-01-27")
-        story.on("2026-01-28").refuses(leaving(DischargeReason.LEFT_AGAINST_ADVICE), "risks_discussed")
-        story.do(leaving(DischargeReason.LEFT_AGAINST_ADVICE, risks_discussed=True))
+        story.on("2026-01-28").refuses(leaving_against_advice(risks_discussed=False), "risks_discussed")
+        story.refuses(leaving_against_advice(signed=None), "signature")
+        story.refuses(leaving_against_advice(aftercare_offered=False), "aftercare_offered")
+        story.do(leaving_against_advice())
 
         end = story.last(PatientDischarged)
         assert (end.teds_reason, end.los_days) == ("dropped_out", 14)
@@ -297,12 +359,54 @@ class TestDischarge:
 
         assert story.last(PatientDischarged).teds_reason == "terminated_by_facility"
 
-    def test_a_transfer_upwards_names_who_receives(self) -> None:
+    def test_a_transfer_upwards_is_approved_accepted_and_handed_over(self) -> None:
         story = attending()
-        story.refuses(leaving(DischargeReason.TRANSFERRED_HIGHER_LEVEL), "receiving_program")
-        story.do(leaving(DischargeReason.TRANSFERRED_HIGHER_LEVEL, receiving_program="County PHP"))
+        story.do(domain.RecommendStep(domain.Direction.UP, domain.Kind.TRANSFER, 1200, PHP))
+        what = {"receiving_program": "County PHP", "receiving_accepted": True, "handoff_basis": "consent"}
 
+        def to_php(**changes: object) -> domain.DischargePatient:
+            return leaving(DischargeReason.TRANSFERRED_HIGHER_LEVEL, **{**what, **changes})
+
+        story.refuses(to_php(), "transfer_approved")
+        story.approve(story.state.step_up)
+        story.refuses(to_php(receiving_program=None), "receiving_program")
+        story.refuses(to_php(receiving_accepted=False), "receiving_accepted")
+        story.refuses(to_php(handoff_basis=None), "handoff_basis")
+        story.refuses(to_php(handoff_basis="by_phone"), "handoff_basis")
+        story.do(to_php())
+
+        assert story.last(PatientDischarged).handoff_basis == "consent"
         assert story.last(EpisodeStateChanged).transition == "T25"
+
+    def test_in_an_emergency_nobody_waits_for_an_approval(self) -> None:
+        story = attending()
+        story.do(
+            leaving(
+                DischargeReason.TRANSFERRED_HIGHER_LEVEL,
+                receiving_program="General Hospital",
+                handoff_basis="emergency",
+            )
+        )
+
+        assert story.last(PatientDischarged).handoff_basis == "emergency"
+
+    @pytest.mark.parametrize(
+        "reason",
+        [DischargeReason.TRANSFERRED_LOWER_LEVEL, DischargeReason.TRANSFERRED_OTHER_PROVIDER],
+    )
+    def test_every_transfer_names_who_receives(self, reason: DischargeReason) -> None:
+        story = attending()
+        story.refuses(leaving(reason), "receiving_program")
+        story.do(leaving(reason, receiving_program="Elm Street Clinic"))
+
+        assert story.last(EpisodeStateChanged).transition == "T32"
+
+    def test_the_court_says_in_writing_that_it_is_done(self) -> None:
+        story = attending()
+        story.refuses(leaving(DischargeReason.COMPLETED_COURT), "written_notice")
+        story.do(leaving(DischargeReason.COMPLETED_COURT, written_notice=True))
+
+        assert story.last(PatientDischarged).teds_reason == "completed"
 
     def test_other_reasons_take_a_clinical_person_and_death_nobody(self) -> None:
         story = attending()
@@ -380,9 +484,13 @@ def test_a_life_in_the_program_from_the_first_day_to_the_alumni() -> None:
         story.on(day).attended()
     story.approve(story.state.step_down, "2026-03-16")
     story.rescheduled(180, 3)
+    story.on("2026-04-07", "17:05").phq9(1, 0, 1, 1, 0, 1, 0, 0, 0)
     story.on("2026-04-09", "19:00").attended()
     story.attest(2)
-    story.on("2026-04-13", "09:00").do(MEETING)
+    meeting = replace(MEETING, meeting_on=date(2026, 4, 9))
+    story.on("2026-04-10", "11:00").refuses(meeting, "last_week_closed")
+    story.week("2026-04-06", 180, 180, minimum=0)
+    story.on("2026-04-13", "09:00").do(meeting)
     while "check_in" in story.wakes:
         story.on(story.wakes["check_in"].date(), "10:00").do(STABLE)
     story.on("2026-07-13", "09:30").do(domain.EnrolAlumni(consented=True))

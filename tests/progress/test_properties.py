@@ -19,7 +19,7 @@ from services.progress import domain
 from services.progress.app import service
 from services.progress.domain import Direction, Kind
 from services.progress.store import EPISODE
-from tests.progress.story import OPTIONAL, OUTPATIENT, PHP, PHQ_DOWN, SOBER, Story
+from tests.progress.story import OPTIONAL, OUTPATIENT, PHP, PHQ_DOWN, SOBER, Story, assessed
 
 Action = Callable[[Story], Any]
 
@@ -87,18 +87,53 @@ ACTIONS: st.SearchStrategy[Action] = st.one_of(
     ),
     st.sampled_from([resolve, attest]),
     st.booleans().map(lambda yes: lambda s: s.do(domain.LogOutreach("voice", reached=yes))),
-    st.booleans().map(lambda yes: lambda s: s.do(domain.DecideExtension(approve=yes))),
+    st.booleans().map(lambda yes: lambda s: s.do(domain.DecideExtension(yes, "clinical_need"))),
     st.sampled_from(["stable", "relapse", None]).map(
         lambda how: lambda s: s.do(domain.RecordCheckIn(reached=how is not None, status_summary=how))
     ),
     st.sampled_from([None, "moving"]).map(
-        lambda why: lambda s: s.do(domain.PlanAftercare(True, (), True, override_reason=why))
+        lambda why: lambda s: s.do(domain.PlanAftercare(day_of(s), (), True, override_reason=why))
     ),
     st.just(lambda s: s.do(domain.EnrolAlumni(consented=True))),
+    st.tuples(st.sampled_from(domain.HoldReason), st.integers(1, 30)).map(
+        lambda h: lambda s: s.do(domain.HoldEpisode(h[0], day_of(s) + timedelta(days=h[1])))
+    ),
+    st.just(lambda s: s.do(domain.ResumeEpisode())),
+    st.sampled_from(domain.Depth).map(lambda depth: lambda s: assessed(s, depth)),
+    st.tuples(st.integers(1, 90), st.booleans()).map(
+        lambda e: (
+            lambda s: s.do(domain.RequestExtension(("relapse",), e[0], late=e[1], late_reason="overlooked"))
+        )
+    ),
+    st.integers(0, 70).map(
+        lambda days: (
+            lambda s: s.do(domain.RecordCertification("dr-1", "MD", day_of(s) - timedelta(days=days)))
+        )
+    ),
+    st.integers(1, 30).map(
+        lambda days: lambda s: s.do(domain.MakeCommunityReferral("housing", day_of(s) + timedelta(days=days)))
+    ),
+    st.just(
+        lambda s: s.do(domain.CloseLoop(s.state.outward[0].id, "connected")) if s.state.outward else None
+    ),
 )
 ENDS = st.sampled_from([None, None, *DischargeReason]).map(
-    lambda why: lambda s: s.do(domain.DischargePatient(why, True, "PHP", True)) if why else None
+    lambda why: lambda s: s.do(leave(why)) if why else None
 )
+
+
+def leave(why: DischargeReason) -> domain.DischargePatient:
+    """A discharge that names everything anybody may ask for."""
+    return domain.DischargePatient(
+        why,
+        risks_discussed=True,
+        signed=True,
+        aftercare_offered=True,
+        receiving_program="PHP",
+        receiving_accepted=True,
+        handoff_basis="emergency",
+        written_notice=True,
+    )
 
 
 def live(age: AgeBand, actions: list[Action]) -> Story:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import pytest
@@ -97,7 +98,8 @@ def stepped_down() -> Streamed:
     story.missed("2026-02-04", 2)
     story.do(domain.LogOutreach("voice", reached=True))
     story.on("2026-02-20").phq9(*[0] * 9)
-    story.do(domain.PlanAftercare(True, (), True, override_reason="moving"))
+    story.week("2026-01-12", 180, short=True)
+    story.do(domain.PlanAftercare(date(2026, 2, 20), (), True, override_reason="moving"))
     story.on("2026-03-20")
     story.do(domain.DischargePatient(DischargeReason.MOVED))
     return story

@@ -218,7 +218,18 @@ def test_lists_go_page_by_page_by_state_and_by_sessions_missed(progress: Stack) 
 
 def test_a_check_in_comes_due_by_itself_and_the_end_is_an_end(progress: Stack) -> None:
     person = attending(progress, "ep-end")
-    meeting = {"meeting_held": True, "components": ["alumni"], "relapse_prevention_plan": True}
+    person.on("2026-01-19", "00:00").week("2026-01-12", 180, short=True)
+    for _ in range(200):
+        if person.view()["weeks"]:
+            break
+        time.sleep(0.05)
+    assert person.post("measures", instrument="phq9", answers=[0] * 9).status_code == 201
+    today = datetime.fromisoformat(person.client("operator").get("/v1/clock").json()["now"]).date()
+    meeting = {
+        "meeting_on": str(today - timedelta(days=1)),
+        "components": ["alumni"],
+        "relapse_prevention_plan": True,
+    }
     assert person.post("aftercare", **meeting).json()["code"] == "aftercare_refused"
     assert person.post("aftercare", **meeting, override_reason="moving away").status_code == 201
     assert person.post("check-ins", reached=True, status_summary="stable").status_code == 409
@@ -231,7 +242,8 @@ def test_a_check_in_comes_due_by_itself_and_the_end_is_an_end(progress: Stack) -
         time.sleep(0.05)
     assert person.post("check-ins", reached=True, status_summary="stable").status_code == 201
     assert person.post("discharge", reason="left_against_advice").status_code == 409
-    answer = person.post("discharge", reason="left_against_advice", risks_discussed=True)
+    leaving = {"risks_discussed": True, "signed": False, "aftercare_offered": True}
+    answer = person.post("discharge", reason="left_against_advice", **leaving)
     assert answer.status_code == 201, answer.text
     assert person.view()["state"] == "DISCHARGED"
     assert person.post("outreach", channel="sms", reached=False).json()["code"] == "episode_over"

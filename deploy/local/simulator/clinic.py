@@ -176,8 +176,7 @@ class Clinic:
     async def _decide_extension(self, member: Member) -> None:
         approve = member.person.course.extension > 0
         body: dict[str, Any] = {"approve": approve}
-        if not approve:
-            body["reason"] = "goals_within_reach"
+        body["reason"] = "clinical_need" if approve else "goals_within_reach"
         await self._do(member, "extension", body)
 
     async def _reach_out(self, member: Member, view: View, stay: int) -> None:
@@ -205,11 +204,15 @@ class Clinic:
         words = member.person.words
         extra: dict[str, Any] = {}
         if words == "left_against_advice":
-            extra = {"risks_discussed": True}
+            extra = {"risks_discussed": True, "signed": False, "aftercare_offered": True}
         elif words == "administrative":
             extra = {"written_notice": True}
         elif words.startswith("transferred"):
-            extra = {"receiving_program": "receiving-program"}
+            extra = {"receiving_program": "receiving-program", "receiving_accepted": True}
+            if words == "transferred_higher_level":
+                extra["handoff_basis"] = "emergency"
+        elif words == "completed_court":
+            extra = {"written_notice": True}
         return await self._discharge(member, words, **extra)
 
     async def _discharge(self, member: Member, reason: str, **extra: Any) -> bool:
@@ -218,19 +221,37 @@ class Clinic:
 
     async def _plan_aftercare(self, member: Member) -> None:
         body: dict[str, Any] = {
-            "meeting_held": True,
+            "meeting_on": self.today.isoformat(),
             "components": ["phone_checkins", "outpatient_reduced_groups", "alumni"],
             "relapse_prevention_plan": True,
         }
         path = f"/v1/episodes/{member.episode_id}/aftercare"
         step = f"{member.key}/aftercare/{self.today}"
-        # Whether every required goal is met is the product's to say: ask plainly first.
-        plain = await self._scene.api.do("progress", path, body, ROLE, step=step, expected=True)
-        if not plain.done:
+        # Whether the program may end is the product's to say: ask plainly first.
+        reply = await self._scene.api.do("progress", path, body, ROLE, step=step, expected=True)
+        if "last_week_closed" in reply.failed_guards:
+            member.finishing = True
+            return
+        if "exit_measures" in reply.failed_guards:
+            await self._measure_again(member)
+        if "goals_met" in reply.failed_guards:
             body["override_reason"] = "clinical_judgement"
-            plain = await self._scene.api.do("progress", path, body, ROLE, step=f"{step}/override")
-        if plain.done:
+        if not reply.done:
+            reply = await self._scene.api.do("progress", path, body, ROLE, step=f"{step}/again")
+        if reply.done:
             member.aftercare_since = self.today
+
+    async def _measure_again(self, member: Member) -> None:
+        """What was measured at the start is measured at the end."""
+        person, rng = member.person, self._scene.luck(member, f"exit/{self.today}")
+        for instrument, filled in (
+            ("phq9", answers.phq9(rng, person.phq9[-1])),
+            ("gad7", answers.gad7(rng, person.gad7[-1])),
+        ):
+            body = {"instrument": instrument, "answers": filled}
+            path = f"/v1/episodes/{member.episode_id}/measures"
+            step = f"{member.key}/measures/exit/{instrument}/{self.today}"
+            await self._scene.api.do("progress", path, body, ROLE, step=step)
 
     async def _follow_up(self, member: Member) -> None:
         """Make the calls that are due, and bring aftercare to its end."""

@@ -87,6 +87,8 @@ class RollCall:
         luck = rng.random()
         if member.left or gone:
             return {"status": "no_show"}
+        if member.finishing:
+            return {"status": "excused"}
         if luck >= member.person.taking.chance(stay, a.in_person_intercept, figures):
             return {"status": a.miss_kind.draw(rng)}
         if rng.random() < a.late:

@@ -79,6 +79,8 @@ class Member:
     plan_signed: bool = False
     goal_attested: bool = False
     aftercare_since: date | None = None
+    finishing: bool = False
+    """The program is through but for the close of its last week."""
 
     @property
     def key(self) -> str:

@@ -44,7 +44,7 @@ from services.intake.domain.detox import (
     refer_to_detox,
     return_from_detox,
 )
-from services.intake.domain.ending import DeclineReferral, decline_referral, end_episode
+from services.intake.domain.ending import DeclineReferral, decline_referral, end_episode, note_death
 from services.intake.domain.facts import FACTS, SITE_FACTS
 from services.intake.domain.fhir import BundleReferral, read_bundle
 from services.intake.domain.folds import evolve, evolve_site
@@ -160,6 +160,7 @@ __all__ = [
     "lose_seat",
     "miss_seat",
     "next_action",
+    "note_death",
     "offer_seat",
     "open_site",
     "pass_on",

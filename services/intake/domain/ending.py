@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.decisions import Guard, Moment, Unwake, require
 from contracts.intake import ReferralDeclined
-from contracts.progress import PatientDischarged
+from contracts.progress import PatientDied, PatientDischarged
 from contracts.rulebook import IntakeRules
 from contracts.vocabulary import DeclineReason, DischargeReason, LevelOfCare, Risk
 from services.intake.domain.consents import end_with_treatment
@@ -78,6 +78,14 @@ def end_episode(referral: Referral, heard: PatientDischarged, moment: Moment) ->
         return []
     ended = EpisodeEnded(moment.at, heard.reason, died=heard.reason is DischargeReason.DECEASED)
     return [*end_with_treatment(referral, moment), ended]
+
+
+def note_death(referral: Referral, _heard: PatientDied, moment: Moment) -> list[Any]:
+    """A death known after the episode: nobody opens a way for this person again."""
+    if referral.stage is not Stage.DISCHARGED or referral.died:
+        return []
+    ended_at = referral.closed_at or moment.at
+    return [EpisodeEnded(ended_at, referral.closed_reason or DischargeReason.DECEASED, died=True)]
 
 
 def _grounds(referral: Referral, reason: DeclineReason, moment: Moment, *, same_person: bool) -> list[Guard]:

@@ -16,6 +16,7 @@ from contracts.intake import (
 )
 from contracts.progress import (
     MeasuresDue,
+    PatientDied,
     PatientDischarged,
 )
 from contracts.scheduling import (
@@ -193,6 +194,13 @@ def referral_declined(person: Person, event: ReferralDeclined, moment: Moment) -
         return []
     closing = tell_patient(person, moment, "goodbye", "goodbye", {}) if event.reason in _PARTED else []
     return [*withdraw_all(person, "declined", moment), *closing, PersonLeft("declined")]
+
+
+def patient_died(person: Person, _event: PatientDied, moment: Moment) -> list[Fact]:
+    """From this instant nothing leaves the house, whenever the episode ended."""
+    if person.ended == DECEASED:
+        return []
+    return [*withdraw_all(person, DECEASED, moment), PersonLeft(DECEASED)]
 
 
 def patient_discharged(person: Person, event: PatientDischarged, moment: Moment) -> list[Fact]:

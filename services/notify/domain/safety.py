@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 from contracts import intake, progress
 from contracts.decisions import Moment
+from contracts.progress import EpisodeHeld, EpisodeResumed
 from contracts.vocabulary import Risk
 from services.notify.domain.hours import say_instant
 from services.notify.domain.person import (
@@ -20,6 +21,7 @@ from services.notify.domain.person import (
 )
 from services.notify.domain.queueing import tell_staff, withdraw_all
 
+DETOX = "detox"
 Raised: TypeAlias = intake.SafetyAlertRaised | progress.SafetyAlertRaised
 Escalated: TypeAlias = intake.SafetyAlertEscalated | progress.SafetyAlertEscalated
 Resolved: TypeAlias = intake.SafetyAlertResolved | progress.SafetyAlertResolved
@@ -78,3 +80,15 @@ def _alarmed(person: Person | None, event: Raised | Escalated, moment: Moment) -
     known = person if person is not None else evolve(None, PersonMet.by(event, "UTC"))
     noted = alert_open(known, event.alert_id, event.severity, moment)
     return fold(known, noted), [*met, *noted]
+
+
+def episode_held(person: Person, event: EpisodeHeld, moment: Moment) -> list[Fact]:
+    """Whoever goes back to detox out of treatment hears nothing by machine meanwhile."""
+    if event.reason != DETOX or person.away:
+        return []
+    return [AwayNoted(away=True), *withdraw_all(person, ON_HOLD, moment)]
+
+
+def episode_resumed(person: Person, _event: EpisodeResumed, _moment: Moment) -> list[Fact]:
+    """The person is back in treatment."""
+    return [AwayNoted(away=False)] if person.away else []

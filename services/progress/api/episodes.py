@@ -79,6 +79,12 @@ _DETAIL = (
     "tasks",
     "extension",
     "aftercare",
+    "hold",
+    "tasks",
+    "reassessments",
+    "certified_on",
+    "certified_through",
+    "outward",
 )
 
 

@@ -12,6 +12,18 @@ from services.progress.domain.aftercare import (
 )
 from services.progress.domain.attention import Need, needs, urgency
 from services.progress.domain.cadence import ask_for_measures
+from services.progress.domain.certification import (
+    RecordCertification,
+    ask_certification,
+    record_certification,
+)
+from services.progress.domain.community import (
+    CloseLoop,
+    MakeCommunityReferral,
+    ask_outcome,
+    close_loop,
+    make_referral,
+)
 from services.progress.domain.course import (
     LogOutreach,
     correct_attendance,
@@ -23,11 +35,31 @@ from services.progress.domain.course import (
     note_week,
     open_episode,
 )
-from services.progress.domain.discharge import DischargePatient, discharge_patient
+from services.progress.domain.discharge import (
+    DischargePatient,
+    RecordDeath,
+    discharge_patient,
+    record_death,
+)
 from services.progress.domain.evolve import evolve, fold
-from services.progress.domain.extension import DecideExtension, decide_extension, draft_extension
+from services.progress.domain.extension import (
+    DecideExtension,
+    RequestExtension,
+    decide_extension,
+    draft_extension,
+    note_end_passed,
+    request_extension,
+)
 from services.progress.domain.facts import PRIVATE_FACTS, Direction, Kind, Stage, WeekNoted
 from services.progress.domain.goals import AttestGoal, attest_goal, weigh_again
+from services.progress.domain.hold import (
+    HoldEpisode,
+    HoldReason,
+    ResumeEpisode,
+    hold_episode,
+    note_overdue,
+    resume_episode,
+)
 from services.progress.domain.measures import RecordMeasure, record_measure
 from services.progress.domain.outcomes import Left, outcomes
 from services.progress.domain.payers import note_authorization, note_coverage
@@ -43,6 +75,7 @@ from services.progress.domain.plan import (
     review_plan,
     sign_plan,
 )
+from services.progress.domain.reassessment import Depth, Reassess, reassess
 from services.progress.domain.recommend import REVIEWED_ON, expire_recommendation, following, review_again
 from services.progress.domain.records import (
     AssignHomework,
@@ -101,30 +134,40 @@ __all__ = [
     "AskTeam",
     "AssignHomework",
     "AttestGoal",
+    "CloseLoop",
     "CloseReviewTask",
     "DecideExtension",
     "DeclineRecommendation",
+    "Depth",
     "Direction",
     "DischargePatient",
     "DraftPlan",
     "EnrolAlumni",
     "Episode",
     "GiveOpinion",
+    "HoldEpisode",
+    "HoldReason",
     "Kind",
     "Left",
     "LogActivity",
     "LogOutreach",
+    "MakeCommunityReferral",
     "Need",
     "OpenReview",
     "PlanAftercare",
+    "Reassess",
     "RecommendStep",
     "RecordAgreement",
+    "RecordCertification",
     "RecordCheckIn",
+    "RecordDeath",
     "RecordMeasure",
     "RecordMedication",
     "ReportSubstanceUse",
+    "RequestExtension",
     "ResolveAlert",
     "RespondToRelapse",
+    "ResumeEpisode",
     "ReturnHomework",
     "ReviewPlan",
     "SignPlan",
@@ -135,13 +178,16 @@ __all__ = [
     "acknowledge_alert",
     "approve_plan",
     "approve_recommendation",
+    "ask_certification",
     "ask_check_in",
     "ask_for_measures",
     "ask_for_review",
+    "ask_outcome",
     "ask_team",
     "assign_homework",
     "attest_goal",
     "awaited",
+    "close_loop",
     "close_review_task",
     "correct_attendance",
     "count_attendance",
@@ -158,28 +204,37 @@ __all__ = [
     "fold",
     "following",
     "give_opinion",
+    "hold_episode",
     "log_activity",
     "log_outreach",
+    "make_referral",
     "miss_check_in",
     "needs",
     "note_authorization",
     "note_coverage",
+    "note_end_passed",
     "note_infeasible",
     "note_miss",
+    "note_overdue",
     "note_schedule",
     "note_week",
     "open_episode",
     "open_review",
     "outcomes",
     "plan_aftercare",
+    "reassess",
     "recommend_step",
     "record_agreement",
+    "record_certification",
     "record_check_in",
+    "record_death",
     "record_measure",
     "record_medication",
     "report_substance_use",
+    "request_extension",
     "resolve_alert",
     "respond_to_relapse",
+    "resume_episode",
     "return_homework",
     "review_again",
     "review_plan",

@@ -6,12 +6,15 @@ from datetime import date, datetime, timedelta
 from contracts.decisions import Guard, Moment, Refused, Woke, require
 from contracts.progress import AftercarePlanned, AlumniEnrolled, CheckInCompleted, CheckInDue, CheckInMissed
 from contracts.rulebook import Rulebook
+from contracts.vocabulary import Criterion
 from services.progress.domain.extension import drop_extension
 from services.progress.domain.facts import Aftercare, Stage
-from services.progress.domain.recommend import close_all, review_relapse
+from services.progress.domain.recommend import close_all, review_relapse, step_up_for
 from services.progress.domain.state import Episode
+from services.progress.domain.tasks import settle_tasks
 from services.progress.domain.telling import (
     Facts,
+    Step,
     about,
     after_days,
     at_stage,
@@ -29,7 +32,7 @@ STATUSES = ("stable", "at_risk", "relapse")
 class PlanAftercare:
     """Record the future-steps meeting and end the program."""
 
-    meeting_held: bool
+    meeting_on: date | None
     components: tuple[str, ...]
     relapse_prevention_plan: bool
     override_reason: str | None = None
@@ -41,6 +44,7 @@ class RecordCheckIn:
 
     reached: bool
     status_summary: str | None = None
+    contact_mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +57,21 @@ class EnrolAlumni:
 def plan_aftercare(state: Episode, command: PlanAftercare, moment: Moment) -> Facts:
     """The program ends when its goals are met, or when a clinician says why it ends all the same (T27)."""
     running(state)
+    known = moment.rules.aftercare.components
+    if strangers := [c for c in command.components if c not in known]:
+        message = f"{', '.join(strangers)} is no part of aftercare: {', '.join(known)}."
+        raise Refused("component_unknown", message, status=422)
     required = [p for p in state.goals if p.goal.required_for_step_down]
     done = bool(required) and not state.remaining_required
+    today = state.day(moment.at)
     require(
         "aftercare_refused",
         "Aftercare cannot begin",
         [
             clinical(moment),
             at_stage(state, Stage.ATTENDING),
-            Guard("meeting_held", command.meeting_held, "the future-steps meeting has not been held"),
+            Guard("not_held", not state.held, "treatment rests; resume it first"),
+            *_meeting(state, command, today),
             Guard(
                 "goals_met",
                 done or bool(command.override_reason),
@@ -73,23 +83,68 @@ def plan_aftercare(state: Episode, command: PlanAftercare, moment: Moment) -> Fa
                 command.relapse_prevention_plan,
                 "there is no relapse prevention plan",
             ),
+            _last_week_closed(state),
+            *_exit_measures(state, today, moment),
         ],
     )
-    today = state.day(moment.at)
+    meeting_on = command.meeting_on or today
     calls = moment.rules.checkins
     return [
         *close_all(state, "superseded"),
         *drop_extension(state, moment, "aftercare"),
+        *settle_tasks(state, "aftercare"),
         AftercarePlanned(
             **about(state, moment.actor),
             aftercare_plan_id=moment.new_id("aftercare"),
-            meeting_at=moment.at,
-            components=command.components,
+            meeting_at=moment.at if meeting_on == today else midnight(meeting_on, state.tz),
+            components=tuple(dict.fromkeys(command.components)),
             relapse_prevention_plan=command.relapse_prevention_plan,
             checkin_cadence_days=calls.cadence_days,
             until_on=today + timedelta(days=calls.days),
+            goals_overridden=not done,
+            started_on=today,
         ),
         moved(state, moment, Stage.AFTERCARE, "T27"),
+    ]
+
+
+def _meeting(state: Episode, command: PlanAftercare, today: date) -> list[Guard]:
+    held = command.meeting_on
+    if held is None:
+        return [Guard("meeting_held", False, "the future-steps meeting has not been held")]
+    first = state.stay_began_on
+    facts = {"meeting_on": str(held), "first": str(first), "latest": str(today)}
+    return [
+        Guard("meeting_on", first <= held <= today, "the meeting is held during the stay, not ahead", facts)
+    ]
+
+
+def _last_week_closed(state: Episode) -> Guard:
+    """Every roll call of the last service is in and counted."""
+    last = state.last_attended_on
+    monday = last - timedelta(days=last.weekday()) if last else None
+    closed = monday is None or any(w.week_start == monday for w in state.weeks)
+    return Guard(
+        "last_week_closed",
+        closed,
+        f"the week of the last session, of {monday}, is not closed",
+        {"week_start": str(monday) if monday else None},
+    )
+
+
+def _exit_measures(state: Episode, today: date, moment: Moment) -> list[Guard]:
+    """What was measured at the start is measured at the end."""
+    rules = moment.rules.aftercare
+    oldest = today - timedelta(days=rules.exit_measure_days)
+    wanted = [name for name in rules.exit_instruments if name in state.baselines]
+    missing = [n for n in wanted if not any(state.day(r.at) >= oldest for r in state.scores(n))]
+    return [
+        Guard(
+            "exit_measures",
+            not missing,
+            f"not measured in the last {rules.exit_measure_days} days: {', '.join(missing)}",
+            {"missing": missing},
+        )
     ]
 
 
@@ -106,24 +161,38 @@ def ask_check_in(state: Episode, _message: Woke, moment: Moment) -> Facts:
 
 
 def record_check_in(state: Episode, command: RecordCheckIn, moment: Moment) -> Facts:
-    """A call reached the person or did not; a relapse told on the phone leads back to treatment."""
+    """A call reached the person or did not; who is at risk or relapsed may come back to treatment."""
     running(state)
     plan = state.aftercare
-    if state.stage is not Stage.AFTERCARE or plan is None or plan.due_on is None:
+    today = state.day(moment.at)
+    # An alumnus is called by nobody's calendar: whoever speaks to one may say how they are (T28).
+    unasked = state.stage is Stage.ALUMNI and command.reached
+    due_on = today if unasked else plan.due_on if plan and state.stage is Stage.AFTERCARE else None
+    if plan is None or due_on is None:
         raise Refused("no_check_in_due", "No check-in call is due.", state=state.stage)
     if command.reached and command.status_summary not in STATUSES:
         message = f"A call that reached somebody says how they are: {', '.join(STATUSES)}."
         raise Refused("status_unknown", message, status=422)
+    modes = moment.rules.checkins.contact_modes
+    if command.contact_mode is not None and command.contact_mode not in modes:
+        raise Refused("mode_unknown", f"A check-in is made by {', '.join(modes)}.", status=422)
     if not command.reached:
-        return [_missed(state, plan, plan.due_on, moment)]
+        return [_missed(state, plan, due_on, moment)]
     done = CheckInCompleted(
         **about(state, moment.actor),
-        check_in=plan.called,
-        due_on=plan.due_on,
+        check_in=plan.called + 1 if unasked else plan.called,
+        due_on=due_on,
         status_summary=command.status_summary or "",
+        contact_mode=command.contact_mode,
     )
-    relapse = [review_relapse] if command.status_summary == "relapse" else []
-    return then(state, moment, [done], *relapse)
+    answers: dict[str, list[Step]] = {"relapse": [review_relapse], "at_risk": [_review_risk]}
+    return then(state, moment, [done], *answers.get(command.status_summary or "", []))
+
+
+def _review_risk(state: Episode, moment: Moment) -> Facts:
+    """Who says that they are at risk may come back before anything happens."""
+    told = Criterion(id="at_risk_told", value=1, threshold=1, met=True)
+    return step_up_for(state, "at_risk", (told,), moment)
 
 
 def miss_check_in(state: Episode, _message: Woke, moment: Moment) -> Facts:

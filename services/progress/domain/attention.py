@@ -11,8 +11,6 @@ from services.progress.domain.facts import Direction, Stage
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import midnight
 
-IN_TREATMENT = (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
-
 
 @dataclass(frozen=True, slots=True)
 class Need:
@@ -76,7 +74,7 @@ def _stuck(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
 def _outreach(state: Episode, now: datetime, rules: Rulebook) -> Needs:
     missed, limit = state.consecutive_missed, rules.attendance.outreach_after_missed
     tried_today = any(c.on == state.day(now) for c in state.contacts)
-    if state.stage in IN_TREATMENT and missed >= limit and not tried_today:
+    if state.treated and not state.held_on(state.day(now)) and missed >= limit and not tried_today:
         last = state.last_attended_on or state.admitted_on
         yield Need("outreach", f"{missed} sessions in a row were missed.", since=_day(state, last))
 
@@ -90,7 +88,7 @@ def _extension(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
 
 
 def _plan(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
-    if state.stage not in IN_TREATMENT:
+    if not state.treated:
         return
     if state.plan_id is None and state.sittings:
         first = min(s.on for s in state.sittings)

@@ -1,8 +1,9 @@
 """The course of treatment: admission, the agreed week, attendance, closed weeks and outreach."""
 
 from dataclasses import dataclass
+from datetime import date
 
-from contracts.decisions import Moment
+from contracts.decisions import Guard, Moment, Refused, require
 from contracts.intake import InstrumentResult, PatientAdmitted
 from contracts.progress import EpisodeStarted, OutreachAttempted
 from contracts.scheduling import (
@@ -49,6 +50,7 @@ class LogOutreach:
 
     channel: str
     reached: bool
+    attempted_on: date | None = None
 
 
 def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) -> Facts:
@@ -80,6 +82,8 @@ def open_episode(state: Episode | None, event: PatientAdmitted, moment: Moment) 
             Authorized(a.authorization_id, a.level, a.valid_from, a.valid_to) for a in event.authorizations
         ),
         starts={r.instrument: _start(r, moment) for r in event.baseline},
+        certified_on=event.certification.certified_on if event.certification else None,
+        certified_through=event.certification.next_due_on if event.certification else None,
     )
     started = EpisodeStarted(
         **about(evolve(None, admitted), moment.actor),
@@ -204,12 +208,30 @@ def note_week(state: Episode, event: TreatmentWeekClosed, moment: Moment) -> Fac
 def log_outreach(state: Episode, command: LogOutreach, moment: Moment) -> Facts:
     """Attempts count from the last attendance on; reaching somebody may explain two thin weeks."""
     running(state)
+    channels = moment.rules.progress.outreach_channels
+    if command.channel not in channels:
+        message = f"A person is reached by {', '.join(channels)}."
+        raise Refused("channel_unknown", message, status=422)
+    today = state.day(moment.at)
+    day = command.attempted_on or today
+    require(
+        "outreach_refused",
+        "The attempt cannot be recorded",
+        [
+            Guard(
+                "attempted_on",
+                state.admitted_on <= day <= today,
+                "an attempt is made since the admission, and not ahead",
+                {"admitted_on": str(state.admitted_on), "latest": str(today)},
+            )
+        ],
+    )
     attempted = OutreachAttempted(
         **about(state, moment.actor),
         channel=command.channel,
         attempts=len(attempts_in_vain(state)) + 1,
         reached=command.reached,
-        attempted_on=state.day(moment.at),
+        attempted_on=day,
     )
     return then(state, moment, [attempted], review_attendance)
 

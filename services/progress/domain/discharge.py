@@ -4,18 +4,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 
-from contracts.decisions import Guard, Moment, require
-from contracts.progress import PatientDischarged
+from contracts.decisions import Guard, Moment, Refused, require
+from contracts.progress import ExitMeasure, PatientDied, PatientDischarged
 from contracts.vocabulary import DischargeReason
 from services.progress.domain.aftercare import aftercare_is_over
 from services.progress.domain.course import attempts_in_vain
 from services.progress.domain.extension import drop_extension
-from services.progress.domain.facts import Stage
+from services.progress.domain.facts import Kind, Stage
 from services.progress.domain.recommend import close_all
 from services.progress.domain.state import Episode
+from services.progress.domain.tasks import settle_tasks
 from services.progress.domain.telling import Facts, about, at_stage, clinical, days_between, moved, running
 
-IN_TREATMENT = (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING, Stage.STEP_UP_PENDING)
+HANDOFFS = ("consent", "emergency")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,30 +25,78 @@ class DischargePatient:
 
     reason: DischargeReason
     risks_discussed: bool = False
+    signed: bool | None = None
+    """Whether the person signed that they leave against advice; False where they refused to."""
+    aftercare_offered: bool = False
     receiving_program: str | None = None
+    receiving_accepted: bool = False
+    handoff_basis: str | None = None
     written_notice: bool = False
+    readmission_eligible: bool = True
+    detail_code: str | None = None
+    died_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordDeath:
+    """Say that a person died, whatever state the episode is in."""
+
+    died_on: date | None = None
 
 
 def discharge_patient(state: Episode, command: DischargePatient, moment: Moment) -> Facts:
     """End the episode; alerts stay with whoever has to close them."""
     running(state)
+    if command.reason is DischargeReason.DECEASED:
+        return record_death(state, RecordDeath(command.died_on), moment)
     require("discharge_refused", "The patient cannot be discharged", _guards(state, command, moment))
+    return _ended(state, command, state.day(moment.at), moment)
+
+
+def record_death(state: Episode, command: RecordDeath, moment: Moment) -> Facts:
+    """At once and without conditions: nobody writes to the person any more, and what runs ends."""
     today = state.day(moment.at)
+    if state.died:
+        raise Refused("death_known", "It is known that this person died.", died_on=str(state.died_on))
+    if command.died_on is not None and command.died_on > today:
+        raise Refused("died_in_future", "Nobody died on a day to come.", status=422)
+    died = PatientDied(**about(state, moment.actor), died_on=command.died_on, reported_on=today)
+    if state.over:
+        return [died]
+    # Whoever learns of it late still ends the episode on the day of the death, unless it was before.
+    end = max(command.died_on or today, state.last_attended_on or state.admitted_on)
+    deceased = DischargePatient(DischargeReason.DECEASED, readmission_eligible=False)
+    return [died, *_ended(state, deceased, min(end, today), moment)]
+
+
+def _ended(state: Episode, command: DischargePatient, day: date, moment: Moment) -> Facts:
+    transfer = command.reason is DischargeReason.TRANSFERRED_HIGHER_LEVEL
     discharged = PatientDischarged(
         **about(state, moment.actor),
         reason=command.reason,
         teds_reason=moment.rules.teds[command.reason],
-        discharged_on=today,
+        discharged_on=day,
         admitted_on=state.admitted_on,
         last_service_on=state.last_attended_on,
-        los_days=length_of_stay(state, today),
-        level_at_discharge=state.level_on(today),
+        los_days=length_of_stay(state, day),
+        level_at_discharge=state.level_on(day),
         goals_total=len(state.goals),
         goals_met=sum(p.met_on is not None for p in state.goals),
+        first_service_on=state.first_attended_on,
+        readmission_eligible=command.readmission_eligible,
+        aftercare_plan_id=state.aftercare.id if state.aftercare else None,
+        detail_code=command.detail_code or moment.rules.detail_codes.get(command.reason),
+        handoff_basis=command.handoff_basis if transfer else None,
+        exit_measures=tuple(
+            ExitMeasure(instrument=name, baseline=state.baselines.get(name), last=results[-1].total)
+            for name, results in sorted(state.results.items())
+            if results
+        ),
     )
     return [
         *close_all(state, "discharged"),
         *drop_extension(state, moment, "discharged"),
+        *settle_tasks(state, "discharged"),
         discharged,
         moved(state, moment, Stage.DISCHARGED, _transition(state, command.reason)),
     ]
@@ -59,46 +108,88 @@ def length_of_stay(state: Episode, discharged_on: date) -> int:
     return max(1, days_between(state.admitted_on, min(discharged_on, last)))
 
 
+def days_away(state: Episode, today: date) -> int:
+    """Days since the person was last there; the days of a hold, up to the expected return, do not count."""
+    last = state.last_attended_on or state.admitted_on
+    return days_between(last, today) - state.days_held(last, today)
+
+
 def _guards(state: Episode, command: DischargePatient, moment: Moment) -> list[Guard]:
-    if command.reason is DischargeReason.DECEASED:
-        return []
-    if command.reason is DischargeReason.ADMINISTRATIVE:
-        return [
-            Guard("director", moment.actor.role == "director", "a director has to decide this"),
-            Guard("written_notice", command.written_notice, "no written notice was given"),
-        ]
     asked = _ASKED.get(command.reason)
+    if command.reason is DischargeReason.ADMINISTRATIVE:
+        return _administrative(state, command, moment)
     return [clinical(moment), *(asked(state, command, moment) if asked else [])]
 
 
+def _administrative(_state: Episode, command: DischargePatient, moment: Moment) -> list[Guard]:
+    return [
+        Guard("director", moment.actor.role == "director", "a director has to decide this"),
+        Guard("written_notice", command.written_notice, "no written notice was given"),
+    ]
+
+
 def _never_attended(state: Episode, _command: DischargePatient, moment: Moment) -> list[Guard]:
-    rules = moment.rules.progress
-    since = days_between(state.admitted_on, state.day(moment.at))
+    rules, today = moment.rules.progress, state.day(moment.at)
     return [
         at_stage(state, Stage.ADMITTED, Stage.SCHEDULED),
         Guard("no_attendance", state.last_attended_on is None, "the person has attended"),
-        _enough("days", since, rules.never_attended_days, "days since admission"),
+        _not_held(state, today),
+        _enough("days", days_away(state, today), rules.never_attended_days, "days since admission"),
         _enough("attempts", len(state.contacts), rules.never_attended_attempts, "outreach attempts"),
     ]
 
 
 def _no_contact(state: Episode, _command: DischargePatient, moment: Moment) -> list[Guard]:
-    rules = moment.rules.progress
+    rules, today = moment.rules.progress, state.day(moment.at)
     vain = attempts_in_vain(state)
-    since = days_between(state.last_attended_on or state.admitted_on, state.day(moment.at))
     return [
-        _enough("days", since, rules.dropout_days, "days without attendance"),
+        _not_held(state, today),
+        _enough("days", days_away(state, today), rules.dropout_days, "days without attendance"),
         _enough("attempts", len(vain), rules.dropout_attempts, "outreach attempts since"),
         _enough("channels", len({c.channel for c in vain}), rules.dropout_channels, "channels tried"),
     ]
 
 
+def _not_held(state: Episode, today: date) -> Guard:
+    """Who is away with leave has not stayed away; who did not come back from it has."""
+    until = str(state.hold.until) if state.hold else None
+    return Guard("not_held", not state.held_on(today), "the person is on hold", {"expected_return_on": until})
+
+
 def _against_advice(_state: Episode, command: DischargePatient, _moment: Moment) -> list[Guard]:
-    return [Guard("risks_discussed", command.risks_discussed, "the risks have not been discussed")]
+    return [
+        Guard("risks_discussed", command.risks_discussed, "the risks have not been discussed"),
+        Guard("signature", command.signed is not None, "say whether the person signed or refused to"),
+        Guard("aftercare_offered", command.aftercare_offered, "aftercare has not been offered"),
+    ]
 
 
 def _handed_on(_state: Episode, command: DischargePatient, _moment: Moment) -> list[Guard]:
     return [Guard("receiving_program", bool(command.receiving_program), "no receiving program is named")]
+
+
+def _handed_up(state: Episode, command: DischargePatient, moment: Moment) -> list[Guard]:
+    emergency = command.handoff_basis == "emergency"
+    approved = any(r.kind is Kind.TRANSFER and r.closed == "approved" for r in state.recommendations)
+    reviewed = state.stage not in (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
+    return [
+        *_handed_on(state, command, moment),
+        Guard(
+            "transfer_approved",
+            reviewed or approved or emergency,
+            "nobody took the step up in hand or approved the transfer",
+        ),
+        Guard(
+            "receiving_accepted",
+            command.receiving_accepted or emergency,
+            "the receiving program has not accepted the person",
+        ),
+        Guard(
+            "handoff_basis",
+            command.handoff_basis in HANDOFFS,
+            "say whether the person is handed over with consent or in an emergency",
+        ),
+    ]
 
 
 def _completed(state: Episode, _command: DischargePatient, moment: Moment) -> list[Guard]:
@@ -106,12 +197,19 @@ def _completed(state: Episode, _command: DischargePatient, moment: Moment) -> li
     return [at_stage(state, Stage.AFTERCARE, Stage.ALUMNI), *over]
 
 
+def _court(_state: Episode, command: DischargePatient, _moment: Moment) -> list[Guard]:
+    return [Guard("written_notice", command.written_notice, "there is no written notice from the court")]
+
+
 _ASKED: dict[DischargeReason, Callable[[Episode, DischargePatient, Moment], list[Guard]]] = {
     DischargeReason.NEVER_ATTENDED: _never_attended,
     DischargeReason.DROPPED_OUT_NO_CONTACT: _no_contact,
     DischargeReason.LEFT_AGAINST_ADVICE: _against_advice,
-    DischargeReason.TRANSFERRED_HIGHER_LEVEL: _handed_on,
+    DischargeReason.TRANSFERRED_HIGHER_LEVEL: _handed_up,
+    DischargeReason.TRANSFERRED_LOWER_LEVEL: _handed_on,
+    DischargeReason.TRANSFERRED_OTHER_PROVIDER: _handed_on,
     DischargeReason.COMPLETED_GOALS: _completed,
+    DischargeReason.COMPLETED_COURT: _court,
 }
 
 
@@ -122,8 +220,10 @@ def _enough(guard_id: str, value: int, wanted: int, what: str) -> Guard:
 
 
 def _transition(state: Episode, reason: DischargeReason) -> str:
+    if not state.treated:
+        return "T30"
+    if reason is DischargeReason.TRANSFERRED_HIGHER_LEVEL:
+        return "T25"
     if reason is DischargeReason.NEVER_ATTENDED:
         return "T15"
-    if reason is DischargeReason.TRANSFERRED_HIGHER_LEVEL and state.attending:
-        return "T25"
-    return "T32" if state.stage in IN_TREATMENT else "T30"
+    return "T19" if state.held else "T32"

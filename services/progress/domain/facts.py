@@ -214,6 +214,8 @@ class Extension:
 
     id: str
     to_planned_end_on: date
+    reasons: tuple[str, ...] = ()
+    generated_by: str = "rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,10 @@ class Aftercare:
     due_on: date | None = None
     missed: int = 0
     last_status: str | None = None
+    id: str | None = None
+    components: tuple[str, ...] = ()
+    meeting_on: date | None = None
+    goals_overridden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +284,8 @@ class Admitted:
     coverage: tuple[Covered, ...] = ()
     authorizations: tuple[Authorized, ...] = ()
     starts: dict[str, Start] = field(default_factory=dict)
+    certified_on: date | None = None
+    certified_through: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from contracts.decisions import Guard, Moment, Refused, Woke, require
 from contracts.progress import Goal, GoalMet, GoalProgressed, GoalReopened, Measure
 from contracts.rulebook import Rulebook
-from services.progress.domain.extension import IN_TREATMENT
 from services.progress.domain.facts import Pursuit
 from services.progress.domain.folds.course import KEPT_SITTINGS
 from services.progress.domain.folds.records import KEPT_ACTIVITIES, KEPT_HOMEWORK
@@ -64,14 +63,14 @@ def weigh_goals(state: Episode, moment: Moment) -> Facts:
 
 def weigh_again(state: Episode, _message: Woke, moment: Moment) -> Facts:
     """Time has taken something out of a goal's window."""
-    if state.stage not in IN_TREATMENT:
+    if not state.treated:
         return []
     return weigh_goals(state, moment)
 
 
 def waits(state: Episode, _rules: Rulebook) -> dict[str, datetime]:
     """The next midnight at which time alone changes what a goal shows."""
-    days = [_changes_on(state, p) for p in state.goals] if state.stage in IN_TREATMENT else []
+    days = [_changes_on(state, p) for p in state.goals] if state.treated else []
     known = [day for day in days if day is not None]
     return {"goals": midnight(min(known), state.tz)} if known else {}
 

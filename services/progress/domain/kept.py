@@ -1,9 +1,10 @@
-"""What an episode keeps of plans, measures and records."""
+"""What an episode keeps of plans, measures and records, of its rests and of referrals to somebody outside."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from contracts.progress import Goal, Intervention
+from contracts.vocabulary import LevelOfCare
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +91,49 @@ class Medication:
     ref: str
     adherence: str
     on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A time in which treatment rests, agreed and not yet over."""
+
+    id: str
+    reason: str
+    since: date
+    until: date
+    """The day on which the person is expected back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """A hold that is over: the days from one to another, the last one not among them."""
+
+    since: date
+    until: date
+
+    def days_in(self, first: date, last: date) -> int:
+        """How many of its days lie between two others."""
+        return max(0, (min(self.until, last) - max(self.since, first)).days)
+
+
+@dataclass(frozen=True, slots=True)
+class Reassessment:
+    """A screening or an assessment made anew during the episode."""
+
+    id: str
+    depth: str
+    level: LevelOfCare
+    on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Outward:
+    """A referral to somebody outside the network, and what became of it."""
+
+    id: str
+    kind: str
+    referred_on: date
+    follow_up_on: date
+    asked: bool = False
+    outcome: str | None = None
+    closed_on: date | None = None

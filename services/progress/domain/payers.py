@@ -1,6 +1,6 @@
 """What payers said, as far as progress asks: who pays on a day, and what they said yes to."""
 
-from datetime import date
+from datetime import date, timedelta
 
 from contracts.decisions import Guard, Moment
 from contracts.intake import AuthorizationRecorded, CoverageVerified
@@ -31,17 +31,38 @@ def note_authorization(state: Episode | None, event: AuthorizationRecorded, _mom
 
 
 def covering(state: Episode, level: LevelOfCare, first: date, last: date | None = None) -> Authorized | None:
-    """An authorization for a level that holds on a day, or from one day to another."""
-    return next((a for a in state.authorizations if a.covers(level, first, last or first)), None)
+    """The authorization that lasts longest of those that hold on a day, or from one day to another."""
+    found = [a for a in state.authorizations if a.covers(level, first, last or first)]
+    return max(found, key=lambda a: a.valid_to, default=None)
 
 
 def authorized(state: Episode, level: LevelOfCare, first: date, last: date | None = None) -> Guard:
     """The payer has said yes to a level on these days, where it wants to be asked."""
-    payer = state.payer_on(first)
-    needed = payer is not None and payer.auth_required
+    until = last or first
+    missing = _unauthorized(state, level, first, until)
     return Guard(
         "authorization",
-        not needed or covering(state, level, first, last) is not None,
+        missing is None,
         f"the payer has not authorized level {level.code} for these days",
-        {"level": level.code, "from": str(first), "to": str(last or first)},
+        {"level": level.code, "from": str(missing or first), "to": str(until)},
     )
+
+
+def _unauthorized(state: Episode, level: LevelOfCare, first: date, last: date) -> date | None:
+    """The first of these days on which a payer wants to be asked and has not said yes."""
+    day = first
+    while day <= last:
+        payer, term = state.payer_on(day), covering(state, level, day)
+        if term is not None:
+            until = term.valid_to
+        elif payer is not None and payer.auth_required:
+            return day
+        else:
+            changes = [c.since for c in state.coverage if c.since > day]
+            if not changes:
+                return None
+            until = min(changes) - timedelta(days=1)
+        if until >= last:
+            return None
+        day = until + timedelta(days=1)
+    return None

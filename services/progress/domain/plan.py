@@ -19,7 +19,6 @@ from contracts.progress import (
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import ServiceKind
 from services.progress.domain.curriculum import review_curriculum
-from services.progress.domain.extension import IN_TREATMENT
 from services.progress.domain.folds.plans import DUE, LATE, TOLD_LATE
 from services.progress.domain.goals import weigh_goals
 from services.progress.domain.kept import Draft
@@ -29,9 +28,9 @@ from services.progress.domain.telling import (
     Facts,
     about,
     after_days,
-    at_stage,
     clinical,
     days_between,
+    in_treatment,
     running,
     then,
 )
@@ -95,9 +94,7 @@ class ReviewPlan:
 def draft_plan(state: Episode, command: DraftPlan, moment: Moment) -> Facts:
     """Goals exist before the first session, so that attendance may name them; a new draft replaces one."""
     running(state)
-    require(
-        "plan_not_drafted", "The plan cannot be drafted", [at_stage(state, *IN_TREATMENT), clinical(moment)]
-    )
+    require("plan_not_drafted", "The plan cannot be drafted", [in_treatment(state), clinical(moment)])
     drafted = TreatmentPlanDrafted(
         **about(state, moment.actor),
         **_numbered(state, moment),
@@ -118,7 +115,7 @@ def sign_plan(state: Episode, command: SignPlan, moment: Moment) -> Facts:
         "plan_not_signed",
         "The plan cannot be signed",
         [
-            at_stage(state, *IN_TREATMENT),
+            in_treatment(state),
             clinical(moment),
             Guard("draft", draft is not None, "there is no draft to sign"),
             Guard(
@@ -153,7 +150,7 @@ def approve_plan(state: Episode, command: ApprovePlan, moment: Moment) -> Facts:
     require(
         "plan_not_signed",
         "The plan cannot come into force",
-        [at_stage(state, *IN_TREATMENT), clinical(moment), *_signed(signed, moment.rules)],
+        [in_treatment(state), clinical(moment), *_signed(signed, moment.rules)],
     )
     return _approve(state, _content(state, command, moment), signed, moment)
 
@@ -166,7 +163,7 @@ def review_plan(state: Episode, command: ReviewPlan, moment: Moment) -> Facts:
         "plan_not_reviewed",
         "The plan cannot be reviewed",
         [
-            at_stage(state, *IN_TREATMENT),
+            in_treatment(state),
             clinical(moment),
             Guard("plan_in_force", state.plan_version > 0, "no plan is in force yet"),
             *_signed(signed, moment.rules),
@@ -262,7 +259,7 @@ def ask_for_plan(state: Episode, moment: Moment) -> Facts:
     attended = sum(s.minutes > 0 for s in state.sittings)
     due = moment.rules.progress.plan_due_sessions
     loud = LATE if attended > due else DUE if attended == due else 0
-    if state.plan_version or state.stage not in IN_TREATMENT or loud <= state.plan_asked:
+    if state.plan_version or not state.treated or loud <= state.plan_asked:
         return []
     return [PlanDue(**about(state, moment.actor), sessions_attended=attended, overdue=loud == LATE)]
 
@@ -296,7 +293,7 @@ def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
 
 
 def _reviewed(state: Episode) -> bool:
-    return state.stage in IN_TREATMENT and not state.held
+    return state.treated and not state.held
 
 
 def _next_notice(state: Episode, rules: Rulebook) -> int | None:

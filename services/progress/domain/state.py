@@ -29,16 +29,21 @@ from services.progress.domain.facts import (
 from services.progress.domain.kept import (
     Activity,
     Draft,
+    Hold,
     Homework,
     Medication,
+    Outward,
     Profile,
+    Reassessment,
     Request,
+    Rest,
     Start,
     Use,
 )
 
 TAPER_OVER = "taper_over"
 """What a task is about once the days of a taper have passed."""
+_AFTER_TREATMENT = (Stage.AFTERCARE, Stage.ALUMNI, Stage.DISCHARGED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +132,51 @@ class Episode:
     """The planned end that somebody decided not to move."""
     aftercare: Aftercare | None = None
     discharged_on: date | None = None
+    hold: Hold | None = None
+    """Treatment rests, or will from an agreed day on."""
+    rests: tuple[Rest, ...] = ()
+    reassessments: tuple[Reassessment, ...] = ()
+    certified_on: date | None = None
+    certified_through: date | None = None
+    """Last day on which the certification is current."""
+    certification_told: tuple[date, int] | None = None
+    """What somebody was last told: when one is due, and the days that were left; -1 once it had lapsed."""
+    readmitted_on: date | None = None
+    outward: tuple[Outward, ...] = ()
+    died: bool = False
+    died_on: date | None = None
 
     @property
     def over(self) -> bool:
         return self.stage is Stage.DISCHARGED
 
     @property
+    def treated(self) -> bool:
+        """Whether the program itself still goes on: not after it, nor ended."""
+        return self.stage not in _AFTER_TREATMENT
+
+    @property
     def held(self) -> bool:
-        """Whether treatment rests."""
-        return False
+        """Whether a hold is agreed and nobody has resumed treatment."""
+        return self.hold is not None
+
+    def held_on(self, day: date) -> bool:
+        """Whether the person is excused on a day: from the first day of a hold to the expected return."""
+        return self.hold is not None and self.hold.since <= day <= self.hold.until
+
+    def days_held(self, first: date, last: date) -> int:
+        """Days between two others on which nobody expected the person."""
+        running = (Rest(self.hold.since, self.hold.until),) if self.hold else ()
+        return sum(rest.days_in(first, last) for rest in (*self.rests, *running))
+
+    @property
+    def stay_began_on(self) -> date:
+        """From when the longest stay counts: the admission, or the readmission."""
+        return self.readmitted_on or self.admitted_on
+
+    @property
+    def first_attended_on(self) -> date | None:
+        return min((s.on for s in self.sittings), default=None)
 
     @property
     def attending(self) -> bool:

@@ -10,6 +10,7 @@ from contracts.progress import LevelOfCareChanged, RecommendationDeclined, StepD
 from contracts.vocabulary import Criterion, LevelOfCare
 from services.progress.domain.facts import Direction, Kind, Recommendation, Stage
 from services.progress.domain.payers import authorized, covering
+from services.progress.domain.readmission import readmission_guards
 from services.progress.domain.recommend import (
     Rung,
     height,
@@ -92,6 +93,8 @@ def approve_recommendation(state: Episode, command: ApproveRecommendation, momen
         guards.append(Guard("patient_agreed", bool(agreed), "the patient has not agreed"))
     if known.kind is Kind.LEVEL_CHANGE:
         guards.append(authorized(state, known.to_level, command.effective_on))
+    if known.kind is Kind.READMIT:
+        guards += readmission_guards(state, known.to_level, command.effective_on, moment)
     require("step_down_refused" if down else "step_up_refused", "The step cannot be approved", guards)
     other = state.recommendation(Direction.UP if down else Direction.DOWN)
     told = [withdrawn(state, other.id, "superseded")] if other else []
@@ -206,7 +209,8 @@ def step_guards(
         case Direction.UP, Kind.READMIT:
             # The day of the report counts, so what was recommended in time may be approved later (GB22).
             told = state.recommendation(Direction.UP)
-            waiting = state.stage is Stage.AFTERCARE and told is not None and told.kind is Kind.READMIT
+            after = state.stage in (Stage.AFTERCARE, Stage.ALUMNI)
+            waiting = after and told is not None and told.kind is Kind.READMIT
             in_time = waiting or may_readmit(state, moment)
             return (Guard("readmit_days", in_time, "only soon after aftercare began; refer anew"), band_guard)
         case _:
@@ -239,7 +243,7 @@ def _approved(
     elif down:
         told.append(StepDownApproved(**what))
     else:
-        end = _new_end(state, first, moment) if readmits else None
+        end = _new_end(first, moment) if readmits else None
         told.append(StepUpApproved(**what, planned_end_on=end))
     if known.kind is not Kind.TRANSFER:
         told += settle_tasks(state, known.kind, TAPER_OVER)
@@ -270,8 +274,7 @@ def _asks_first(state: Episode, day: date) -> bool:
     return payer is not None and payer.auth_required
 
 
-def _new_end(state: Episode, effective_on: date, moment: Moment) -> date:
-    """The planned end of somebody who is readmitted; never past the program's longest stay."""
+def _new_end(effective_on: date, moment: Moment) -> date:
+    """The planned end of somebody who is readmitted: the program begins anew."""
     program = moment.rules.program
-    longest = state.admitted_on + timedelta(days=program.max_days)
-    return max(min(effective_on + timedelta(days=program.default_days), longest), state.planned_end_on)
+    return effective_on + timedelta(days=min(program.default_days, program.max_days))

@@ -54,6 +54,10 @@ def withdrawn(state: Episode, recommendation_id: str, reason: str) -> Recommenda
     )
 
 
+_LAST_DAY = date(9000, 1, 1)
+"""Beyond it a date is a mistake, and no day can be added to the very last one."""
+
+
 def midnight(day: date, tz: str) -> datetime:
     """The instant at which a civil day begins at the site."""
     return datetime.combine(day, time(), ZoneInfo(tz)).astimezone(UTC)
@@ -66,7 +70,7 @@ def days_between(start: date, end: date) -> int:
 
 def after_days(start: date, days: int, tz: str) -> datetime:
     """The instant at which "N days since start" is reached."""
-    return midnight(start + timedelta(days=days), tz)
+    return midnight(min(start, _LAST_DAY) + timedelta(days=days), tz)
 
 
 def due_in(state: Episode, moment: Moment) -> date:
@@ -96,6 +100,11 @@ def at_stage(state: Episode, *stages: Stage) -> Guard:
     return Guard(
         "state", state.stage in stages, f"the episode is {state.stage}, not {wanted}", {"state": state.stage}
     )
+
+
+def in_treatment(state: Episode) -> Guard:
+    """The program itself must still go on."""
+    return Guard("state", state.treated, f"the episode is {state.stage}", {"state": state.stage})
 
 
 def running(state: Episode) -> None:

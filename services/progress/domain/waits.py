@@ -7,7 +7,19 @@ from typing import Any
 
 from contracts.decisions import Moment, Unwake, Wake
 from contracts.rulebook import Rulebook
-from services.progress.domain import aftercare, cadence, extension, goals, plan, recommend, safety, taper
+from services.progress.domain import (
+    aftercare,
+    cadence,
+    certification,
+    community,
+    extension,
+    goals,
+    hold,
+    plan,
+    recommend,
+    safety,
+    taper,
+)
 from services.progress.domain.evolve import fold
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts
@@ -17,6 +29,9 @@ _AREAS: tuple[Callable[[Episode, Rulebook], Mapping[str, datetime]], ...] = (
     recommend.waits,
     taper.waits,
     extension.waits,
+    hold.waits,
+    certification.waits,
+    community.waits,
     aftercare.waits,
     plan.waits,
     goals.waits,

@@ -1,6 +1,6 @@
 """What payers say, and holds: they change what counts and who is expected, never what was."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from contracts.decisions import Moment, Unwake, Wake, Woke
 from contracts.intake import AuthorizationRecorded, CoverageVerified
@@ -14,6 +14,7 @@ from services.scheduling.handlers.weeks import count_anew, expect, sit
 from services.scheduling.store import CALENDARS
 
 NO_COVERAGE = "inactive"
+A_YEAR = timedelta(days=366)
 
 
 async def cover(unit: Unit, key: str, event: CoverageVerified, moment: Moment) -> None:
@@ -55,10 +56,17 @@ async def hold(unit: Unit, key: str, event: EpisodeHeld, moment: Moment) -> None
     state = await unit.load(CALENDARS, key)
     if state is None or not state.running:
         return
-    facts: list[object] = [] if state.pause else [calendar.Paused(event.held_from, event.expected_return_on)]
-    overdue = max(moment.at, midnight_after(event.expected_return_on, state.tz))
+    since, until = (_sound(day, state, moment) for day in (event.held_from, event.expected_return_on))
+    facts: list[object] = [] if state.pause else [calendar.Paused(since, until)]
+    overdue = max(moment.at, midnight_after(until, state.tz))
     unit.record(CALENDARS, key, [*facts, Wake(overdue, "return")])
-    await store.end_bookings(unit.db, key, _expected_until(event.held_from, state, moment))
+    await store.end_bookings(unit.db, key, _expected_until(since, state, moment))
+
+
+def _sound(day: date, state: Calendar, moment: Moment) -> date:
+    """No hold is about days more than a year away: such a date is a mistake, and seats do not wait for it."""
+    today = civil_date(moment.at, state.tz)
+    return min(max(day, today - A_YEAR), today + A_YEAR)
 
 
 def _expected_until(day: date, state: Calendar, moment: Moment) -> datetime:

@@ -21,7 +21,12 @@ APPROVED = {
     "service_codes": ["H0015"],
     "days_per_week": 3,
 }
-LEAVING_WELL = {"reason": "left_against_advice", "risks_discussed": True}
+LEAVING_WELL = {
+    "reason": "left_against_advice",
+    "risks_discussed": True,
+    "signed": False,
+    "aftercare_offered": True,
+}
 
 
 async def admitted(denver: Clinic, name: str, day: str) -> str:

@@ -16,6 +16,8 @@ from services.progress.domain.facts import (
 from services.progress.domain.folds.registry import on
 from services.progress.domain.state import Episode
 
+KEPT_FIRST = 20
+"""The first sittings stay, so that the first day of service is known however it is corrected."""
 KEPT_SITTINGS = 60
 KEPT_WEEKS = 26
 KEPT_CLOSES = 20
@@ -54,20 +56,20 @@ def _replaced(state: Episode, session_id: str, sitting: Sitting | None) -> Episo
     """What is known of one session from now on, and with it what the curriculum counts."""
     known = next((s for s in state.sittings if s.session_id == session_id), None)
     others = [s for s in state.sittings if s.session_id != session_id]
-    full = len(state.sittings) >= KEPT_SITTINGS
-    if sitting is not None and known is None and full and sitting.on < others[0].on:
-        # So long ago that it may have been counted before it was forgotten.
-        return state
+    full = len(state.sittings) >= KEPT_FIRST + KEPT_SITTINGS
+    if sitting is not None and known is None and full:
+        forgotten_after, forgotten_before = others[KEPT_FIRST - 1].on, others[KEPT_FIRST].on
+        if forgotten_after < sitting.on < forgotten_before:
+            # It may have been counted before it was forgotten.
+            return state
     if sitting is not None and known is not None:
         sitting = replace(sitting, counted=known.counted, starts_at=known.starts_at or sitting.starts_at)
     sittings = sorted([*others, *([sitting] if sitting else [])], key=lambda s: (s.on, s.session_id))
     starts = [s.starts_at for s in sittings if s.starts_at is not None and s.minutes > 0]
-    # Once sittings are forgotten, the first of those that are left is no longer the first.
-    first = min(starts, default=None) if not full else state.attended_from
     return replace(
         state,
-        sittings=tuple(sittings[-KEPT_SITTINGS:]),
-        attended_from=first,
+        sittings=(*sittings[:KEPT_FIRST], *sittings[KEPT_FIRST:][-KEPT_SITTINGS:]),
+        attended_from=min(starts, default=None),
         covered=_covering(_covering(state.covered, known, -1), sitting, 1),
     )
 

@@ -11,7 +11,11 @@ from services.progress.domain.facts import (
     Stage,
 )
 from services.progress.domain.folds.registry import on
+from services.progress.domain.kept import Hold, Reassessment, Rest
 from services.progress.domain.state import Episode
+
+KEPT_RESTS = 40
+KEPT_REASSESSMENTS = 10
 
 
 def begin(fact: Admitted) -> Episode:
@@ -40,6 +44,8 @@ def begin(fact: Admitted) -> Episode:
         baselines=fact.baselines,
         alerts=fact.alerts,
         starts=fact.starts,
+        certified_on=fact.certified_on,
+        certified_through=fact.certified_through,
     )
 
 
@@ -48,9 +54,43 @@ def _moved(state: Episode, fact: said.EpisodeStateChanged) -> Episode:
     return replace(state, stage=Stage(fact.to_state))
 
 
+@on(said.EpisodeHeld)
+def _held(state: Episode, fact: said.EpisodeHeld) -> Episode:
+    hold_id = fact.hold_id or f"hold-{fact.held_from}"
+    return replace(state, hold=Hold(hold_id, fact.reason, fact.held_from, fact.expected_return_on))
+
+
+@on(said.EpisodeResumed)
+def _resumed(state: Episode, fact: said.EpisodeResumed) -> Episode:
+    rested = (Rest(state.hold.since, fact.resumed_on),) if state.hold else ()
+    return replace(state, hold=None, rests=(*state.rests, *rested)[-KEPT_RESTS:])
+
+
+@on(said.PatientReassessed)
+def _reassessed(state: Episode, fact: said.PatientReassessed) -> Episode:
+    made = Reassessment(fact.reassessment_id, fact.depth, fact.recommended_level, fact.reassessed_on)
+    known = sorted((*state.reassessments, made), key=lambda r: r.on)
+    return replace(state, reassessments=tuple(known[-KEPT_REASSESSMENTS:]))
+
+
+@on(said.RecertificationDue)
+def _certification_asked(state: Episode, fact: said.RecertificationDue) -> Episode:
+    return replace(state, certification_told=(fact.due_on, -1 if fact.lapsed else fact.days_left))
+
+
+@on(said.RecertificationRecorded)
+def _certified(state: Episode, fact: said.RecertificationRecorded) -> Episode:
+    return replace(
+        state,
+        certified_on=fact.certified_on,
+        certified_through=fact.next_due_on,
+    )
+
+
 @on(said.ExtensionRequested)
 def _extension_asked(state: Episode, fact: said.ExtensionRequested) -> Episode:
-    return replace(state, extension=Extension(fact.request_id, fact.to_planned_end_on))
+    asked = Extension(fact.request_id, fact.to_planned_end_on, fact.reasons, fact.generated_by or "rule")
+    return replace(state, extension=asked)
 
 
 @on(said.ExtensionApproved)
@@ -63,15 +103,21 @@ def _extension_denied(state: Episode, _fact: said.ExtensionDenied) -> Episode:
     return replace(state, extension=None, denied_end_on=state.planned_end_on)
 
 
+@on(said.PatientDied)
+def _died(state: Episode, fact: said.PatientDied) -> Episode:
+    return replace(state, died=True, died_on=fact.died_on)
+
+
 @on(said.PatientDischarged)
 def _discharged(state: Episode, fact: said.PatientDischarged) -> Episode:
-    return replace(state, discharged_on=fact.discharged_on)
+    return replace(state, discharged_on=fact.discharged_on, hold=None)
 
 
 @on(CoverageNoted)
 def _covered(state: Episode, fact: CoverageNoted) -> Episode:
     others = [c for c in state.coverage if c.since != fact.coverage.since]
-    return replace(state, coverage=tuple(sorted([*others, fact.coverage], key=lambda c: c.since)))
+    coverage = tuple(sorted([*others, fact.coverage], key=lambda c: c.since))
+    return replace(state, coverage=coverage)
 
 
 @on(AuthorizationNoted)

@@ -105,7 +105,13 @@ def _up_approved(state: Episode, fact: said.StepUpApproved) -> Episode:
     if fact.kind == Kind.TRANSFER:
         return closed
     if fact.planned_end_on is not None:
-        closed = replace(closed, planned_end_on=fact.planned_end_on, aftercare=None)
+        closed = replace(
+            closed,
+            planned_end_on=fact.planned_end_on,
+            aftercare=None,
+            extended=False,
+            readmitted_on=fact.effective_on,
+        )
     return replace(
         _ended_taper(closed),
         weekly_minutes=fact.to_weekly_minutes,

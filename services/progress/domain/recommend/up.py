@@ -73,7 +73,7 @@ def _resting(state: Episode, trigger: str, moment: Moment) -> bool:
 
 def may_readmit(state: Episode, moment: Moment) -> bool:
     """A relapse this soon after treatment leads back into the same episode (T28)."""
-    if state.stage is not Stage.AFTERCARE or state.aftercare is None:
+    if state.stage not in (Stage.AFTERCARE, Stage.ALUMNI) or state.aftercare is None:
         return False
     return (
         days_between(state.aftercare.started_on, state.day(moment.at)) <= moment.rules.progress.readmit_days
