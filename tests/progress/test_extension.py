@@ -175,6 +175,10 @@ class TestRequest:
 
     def test_nobody_extends_what_is_not_treatment(self) -> None:
         story = attending()
+        story.week("2026-01-12", 180, short=True)
+        story.phq9(*[0] * 9)
+        story.do(domain.PlanAftercare(date(2026, 1, 19), (), True, override_reason="moving"))
+        story.refuses(MORE, "state")
         story.do(domain.DischargePatient(DischargeReason.MOVED))
         story.refuses(MORE, code="episode_over")
 
