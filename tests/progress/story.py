@@ -437,3 +437,13 @@ def assessed(story: Story, depth: domain.Depth = domain.Depth.ASSESSMENT) -> Sto
     """Somebody who may assess looked at the person anew."""
     story.do(domain.Reassess(depth, IOP, "LCSW"))
     return story
+
+
+def in_aftercare(story: Story | None = None) -> Story:
+    """Somebody whose program was ended by a clinician's word; the last week is closed, the exit measured."""
+    story = story or attending()
+    story.week("2026-01-12", 180, short=True)
+    story.phq9(*[1] * 8, 0)
+    today = story.state.day(story.now)
+    story.do(domain.PlanAftercare(today, (), True, override_reason="moving"))
+    return story

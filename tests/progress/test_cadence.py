@@ -9,7 +9,7 @@ from contracts.intake import InstrumentResult
 from contracts.progress import MeasuresDue, MeasuresMissed
 from contracts.vocabulary import ProgramKind
 from services.progress import domain
-from tests.progress.story import ADMITTED_ON, Story, attending, local, recommended
+from tests.progress.story import ADMITTED_ON, Story, attending, in_aftercare, local, recommended
 
 FIRST = date(2026, 1, 20)
 """A week after the first session."""
@@ -171,8 +171,7 @@ def test_while_treatment_rests_nothing_is_asked_for(monkeypatch: pytest.MonkeyPa
 
 
 def test_after_treatment_nothing_is_asked_for() -> None:
-    story = recommended()
-    story.do(domain.PlanAftercare(meeting_held=True, components=(), relapse_prevention_plan=True))
+    story = in_aftercare(recommended())
     before = asked(story)
     assert "measures" not in story.wakes
 

@@ -10,18 +10,10 @@ from contracts.progress import ExitMeasure, PatientDied, PatientDischarged
 from contracts.rulebook import rulebook
 from contracts.vocabulary import Actor, ActorType, DischargeReason
 from services.progress import domain
-from tests.progress.story import ADMITTED_ON, Story, attending
+from tests.progress.story import ADMITTED_ON, Story, attending, in_aftercare
 
 DIED = domain.RecordDeath()
 MOVED = domain.DischargePatient(DischargeReason.MOVED)
-
-
-def in_aftercare() -> Story:
-    story = attending()
-    story.week("2026-01-12", 180, short=True)
-    story.phq9(*[1] * 8, 0)
-    story.do(domain.PlanAftercare(date(2026, 1, 19), (), True, override_reason="moving"))
-    return story
 
 
 def alumnus() -> Story:

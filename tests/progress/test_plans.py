@@ -24,6 +24,7 @@ from tests.progress.story import (
     SOBER,
     Story,
     attending,
+    in_aftercare,
     local,
     ready,
     recommended,
@@ -69,8 +70,7 @@ class TestDraft:
         Story().admitted().refuses(domain.DraftPlan((SOBER,)), guard, role=role, code="plan_not_drafted")
 
     def test_after_treatment_nothing_is_drafted(self) -> None:
-        story = recommended()
-        story.do(domain.PlanAftercare(meeting_held=True, components=(), relapse_prevention_plan=True))
+        story = in_aftercare(recommended())
 
         story.refuses(domain.DraftPlan((SOBER,)), "state")
         story.refuses(domain.ReviewPlan((SOBER,), True, True), "state")
@@ -319,8 +319,7 @@ class TestReview:
         assert story.last(PlanReviewDue).overdue
 
     def test_after_treatment_no_review_is_due(self) -> None:
-        story = recommended()
-        story.do(domain.PlanAftercare(meeting_held=True, components=(), relapse_prevention_plan=True))
+        story = in_aftercare(recommended())
 
         assert "plan_review" not in story.wakes
         assert story.woke("plan_review") == []

@@ -18,7 +18,7 @@ from contracts.rulebook import rulebook
 from contracts.vocabulary import GroupKind
 from services.progress import domain
 from services.progress.domain.curriculum import reopen, review_curriculum
-from services.progress.domain.folds.course import KEPT_SITTINGS
+from services.progress.domain.folds.course import KEPT_FIRST, KEPT_SITTINGS
 from tests.progress.story import ADMITTED_ON, SOBER, SYSTEM, Story, attending, ready
 
 MATRIX = {
@@ -121,7 +121,7 @@ class TestCurriculum:
         assert (complete.curriculum, complete.sessions) == ("matrix", 88)
         story.attended(ADMITTED_ON + timedelta(days=40), "more", kind=GroupKind.SOCIAL_SUPPORT)
         assert len(story.said(CurriculumCompleted)) == 1
-        assert len(story.state.sittings) == KEPT_SITTINGS
+        assert len(story.state.sittings) == KEPT_FIRST + KEPT_SITTINGS
 
     def test_corrections_count_back_and_again(self) -> None:
         story = attending()

@@ -21,7 +21,7 @@ from contracts.progress import (
 from contracts.vocabulary import GoalCategory, Risk
 from services.progress import domain
 from services.progress.domain import Direction, Kind
-from tests.progress.story import ADMITTED_ON, SOBER, Story, attending, ready, recommended
+from tests.progress.story import ADMITTED_ON, SOBER, Story, attending, in_aftercare, ready, recommended
 
 DOWN, UP = Direction.DOWN, Direction.UP
 WITHDRAWAL = (4, 4, 3, 2, 0, 0, 0, 0, 0, 0, 0)
@@ -287,8 +287,7 @@ class TestResponse:
         story.refuses(response, "clinical_role", role="admissions")
         assert story.refuses(domain.RespondToRelapse(("prayer",))).status == 422
         assert story.refuses(domain.RespondToRelapse(("step_up",), "nothing")).status == 404
-        story.do(domain.PlanAftercare(True, (), True, override_reason="moving"))
-        story.refuses(response, "state")
+        in_aftercare(story).refuses(response, "state")
 
     def test_a_superseded_report_is_not_answered(self) -> None:
         story = attending()

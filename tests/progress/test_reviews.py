@@ -111,7 +111,14 @@ class TestReview:
         story.approve(story.state.step_up)
         assert story.state.stage == "STEP_UP_PENDING"
 
-        story.do(domain.DischargePatient(DischargeReason.TRANSFERRED_HIGHER_LEVEL, False, "PHP", False))
+        story.do(
+            domain.DischargePatient(
+                DischargeReason.TRANSFERRED_HIGHER_LEVEL,
+                receiving_program="php",
+                receiving_accepted=True,
+                handoff_basis="consent",
+            )
+        )
         assert moves(story)[-1] == "T25"
 
     def test_nothing_leads_to_less_meanwhile(self) -> None:
