@@ -166,6 +166,13 @@ class Story:
         if state.weekly_minutes < band.min_minutes:
             assert (state.taper.until_on - state.taper.since).days < rulebook().taper.max_days
             assert state.taper_over or self.now <= local(state.taper.until_on + timedelta(days=1), "00:00")
+        down = state.recommendation(domain.Direction.DOWN)
+        if down is not None and down.generated_by == "rule":
+            assert not state.alerts
+            assert state.stage == "ATTENDING"
+            assert any(p.goal.required_for_step_down for p in state.goals)
+        if state.stage == "STEP_UP_PENDING":
+            assert state.review_trigger
         if state.over:
             assert self.wakes == {}
             assert state.step_down is state.step_up is state.extension is None
