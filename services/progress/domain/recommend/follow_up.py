@@ -54,7 +54,7 @@ def following(decide: Callable[[Any, Any, Moment], Sequence[Any]]) -> Callable[[
 
 def _upwards(facts: Sequence[Any]) -> list[Step]:
     results = [f for f in facts if isinstance(f, said.MeasureRecorded)]
-    raised = any(isinstance(f, said.SafetyAlertRaised | said.SafetyAlertEscalated) for f in facts)
+    raised = any(isinstance(f, said.SafetyAlertRaised) for f in facts)
     return [
         *([review_safety] if raised else []),
         *(step for r in results for step in (review_withdrawal(r), review_deterioration(r))),
