@@ -767,3 +767,13 @@ class TestOutreach:
 
     def test_two_spellings_are_not_two_channels(self) -> None:
         attending().refuses(domain.LogOutreach("SMS", reached=False), code="channel_unknown")
+
+
+def test_what_nobody_decides_is_recommended_anew_when_its_time_is_over_and_never_in_the_past() -> None:
+    story = recommended()
+    first = story.state.recommendation(domain.Direction.DOWN)
+    story.up_to(first.expires_at)
+    again = story.state.recommendation(domain.Direction.DOWN)
+    assert again.id != first.id
+    assert again.expires_at == first.expires_at + timedelta(days=14)
+    assert all(at > story.now for at in story.wakes.values())

@@ -58,13 +58,15 @@ def waiting(decide: Callable[[Any, Any, Moment], Sequence[Any]]) -> Callable[[An
         if state is not None:
             moment = replace(moment, rules=state.rules_on(state.day(moment.at), moment.rules))
         facts = decide(state, message, moment)
-        return [*facts, *_asked(state, facts, moment.rules)] if facts else []
+        return [*facts, *_asked(state, facts, moment)] if facts else []
 
     return decided
 
 
-def _asked(state: Episode | None, facts: Sequence[Any], rules: Rulebook) -> Facts:
-    before = waits(state, rules) if state is not None else {}
-    after = waits(fold(state, facts), rules)
+def _asked(state: Episode | None, facts: Sequence[Any], moment: Moment) -> Facts:
+    """The difference that the facts make; what should have rung before them rings with them."""
+    before = waits(state, moment.rules) if state is not None else {}
+    after = waits(fold(state, facts), moment.rules)
     gone = [Unwake(what) for what in before if what not in after]
-    return [*gone, *(Wake(at, what) for what, at in after.items() if before.get(what) != at)]
+    asked = [Wake(max(at, moment.at), what) for what, at in after.items() if before.get(what) != at]
+    return [*gone, *asked]
