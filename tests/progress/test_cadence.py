@@ -7,6 +7,7 @@ import pytest
 
 from contracts.intake import InstrumentResult
 from contracts.progress import MeasuresDue, MeasuresMissed
+from contracts.rulebook import rulebook
 from contracts.vocabulary import ProgramKind
 from services.progress import domain
 from tests.progress.story import ADMITTED_ON, Story, attending, in_aftercare, local, recommended
@@ -52,6 +53,16 @@ def test_it_is_reminded_of_after_two_days_and_missed_after_four() -> None:
     assert (missed.instruments, missed.due_on) == (ALL, FIRST)
     assert len(asked(story)) == 2
     assert story.state.request is None
+
+
+def test_what_expires_before_the_next_reminder_is_missed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    measures = rulebook().measures.model_copy(update={"reminder_days": 3})
+    rules = rulebook().model_copy(update={"measures": measures})
+    monkeypatch.setattr("tests.progress.story.rulebook", lambda: rules)
+    story = attending().on(FIRST + timedelta(days=4), "00:00")
+
+    assert [(reminder, due_on) for _, due_on, reminder in asked(story)] == [(0, FIRST), (1, FIRST)]
+    assert len(story.said(MeasuresMissed)) == 1
 
 
 def test_what_was_missed_is_asked_for_again_a_week_after_it_was_due() -> None:

@@ -179,13 +179,14 @@ class TestValuesGrowOld:
         assert story.last(GoalProgressed).current
         assert story.state.goals[0].current
 
-    def test_an_old_value_meets_no_goal(self) -> None:
+    @pytest.mark.parametrize(("day", "value"), [("2026-01-21", 9), ("2026-01-22", None)])
+    def test_an_old_value_meets_no_goal(self, day: str, value: int | None) -> None:
         story = attending().on("2026-01-14")
         story.phq9_total(9)
-        story.on("2026-01-22").plan(PHQ_DOWN)
+        story.on(day).plan(PHQ_DOWN)
 
-        assert story.said(GoalMet) == []
-        assert story.state.goals[0].value is None
+        assert story.state.goals[0].value == value
+        assert bool(story.said(GoalMet)) is (value is not None)
 
     def test_without_a_window_no_value_grows_old(self) -> None:
         story = attending()

@@ -188,6 +188,16 @@ class TestCurriculum:
         story.attended(session="again-8", kind=kind)
         assert len(story.said(CurriculumCompleted)) == 2
 
+    def test_a_correction_of_what_was_before_counts_nothing_toward_the_part_that_began_again(self) -> None:
+        story = attending()
+        kind = GroupKind.EARLY_RECOVERY_SKILLS
+        story.review(SOBER, curriculum="matrix")
+        story.attended("2026-01-14", kind=kind)
+        story.state = domain.fold(story.state, reopen(story.state, kind, "relapse", self.moment(story)))
+        story.corrected("2026-01-14", attended=True, minutes=120)
+
+        assert kind not in story.state.covered
+
     @pytest.mark.parametrize(("curriculum", "part"), [(None, "relapse_prevention"), ("matrix", "dbt")])
     def test_what_is_not_in_the_curriculum_cannot_begin_again(
         self, curriculum: str | None, part: str

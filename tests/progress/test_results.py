@@ -15,6 +15,7 @@ from contracts.progress import (
     StepUpRecommended,
     SubstanceUseReported,
 )
+from contracts.rulebook import rulebook
 from contracts.vocabulary import Risk
 from services.progress import domain
 from tests.progress.story import ADMITTED_ON, Story, attending, local, recommended
@@ -400,6 +401,23 @@ class TestUse:
         story.bam(2)
 
         assert bool(story.said(SubstanceUseReported)) is news
+
+    def test_one_form_counts_once_even_where_the_person_started_with_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        measures = rulebook().measures.model_copy(update={"use_free_results": 2})
+        rules = rulebook().model_copy(update={"measures": measures})
+        monkeypatch.setattr("tests.progress.story.rulebook", lambda: rules)
+        story = Story().admitted()
+        story.bam(0)
+        story.agreed()
+        story.on(ADMITTED_ON, "12:00").attended()
+        story.bam(2)
+        assert story.said(SubstanceUseReported) == []
+
+        for day, use in ((20, 0), (27, 0), (28, 1)):
+            story.on(date(2026, 1, day)).bam(use)
+        assert len(story.said(SubstanceUseReported)) == 1
 
     def test_going_on_with_use_is_no_news(self) -> None:
         story = begun(baseline("bam", use=0))
