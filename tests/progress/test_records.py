@@ -152,9 +152,10 @@ class TestCurriculum:
     def test_what_was_forgotten_is_not_counted_again(self) -> None:
         story = attending()
         kind = GroupKind.RELAPSE_PREVENTION
-        for number in range(KEPT_SITTINGS + 1):
-            story.attended(ADMITTED_ON + timedelta(days=number + 1), kind=kind)
         began = story.state.attended_from
+        for number in range(KEPT_SITTINGS + 1):
+            day = ADMITTED_ON + timedelta(days=number + 1)
+            story.on(day).attended(day, kind=kind)
         assert story.state.covered == {kind: KEPT_SITTINGS + 1}
 
         story.attended(ADMITTED_ON + timedelta(days=1), kind=kind)

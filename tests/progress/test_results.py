@@ -243,6 +243,14 @@ class TestCorrections:
         assert story.state.baselines == {"phq9": 10}
         assert story.state.starts["phq9"].total == 10
 
+    def test_a_start_that_was_taken_on_an_earlier_day_stays_the_start(self) -> None:
+        story = Story().admitted().on(ADMITTED_ON, "08:30")
+        story.phq9_total(20)
+        wrong = story.last(MeasureRecorded).measure_id
+        story.phq9_total(10, supersedes=wrong, administered_at=local(date(2026, 1, 12), "10:00"))
+
+        assert story.state.baselines == {"phq9": 10}
+
     def test_what_is_not_there_is_not_corrected(self) -> None:
         story = attending()
         story.phq9_total(9)

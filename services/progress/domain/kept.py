@@ -54,16 +54,6 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """Substance use that became known; confirmed once a person stands behind it."""
-
-    report_id: str
-    used_on: date
-    classification: str
-    confirmed: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Activity:
     """Something outside the program in which the person took part."""
 

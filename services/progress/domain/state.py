@@ -38,7 +38,6 @@ from services.progress.domain.kept import (
     Request,
     Rest,
     Start,
-    Use,
 )
 
 TAPER_OVER = "taper_over"
@@ -99,7 +98,6 @@ class Episode:
     request: Request | None = None
     asked: dict[str, date] = field(default_factory=dict)
     """When each instrument that was not filled in had last been due."""
-    uses: tuple[Use, ...] = ()
     activities: tuple[Activity, ...] = ()
     homework: tuple[Homework, ...] = ()
     medications: tuple[Medication, ...] = ()
