@@ -10,6 +10,7 @@ from contracts.progress import MeasuresDue, MeasuresMissed
 from contracts.rulebook import rulebook
 from contracts.vocabulary import ProgramKind
 from services.progress import domain
+from services.progress.domain.hold import HoldReason
 from tests.progress.story import ADMITTED_ON, Story, attending, in_aftercare, local, recommended
 
 FIRST = date(2026, 1, 20)
@@ -168,6 +169,19 @@ def test_a_wake_that_comes_late_gives_the_whole_time_to_answer() -> None:
 
     due = story.last(MeasuresDue)
     assert (due.due_on, due.expires_on) == (FIRST + timedelta(days=3), FIRST + timedelta(days=7))
+
+
+def test_after_a_hold_what_is_due_is_asked_for_anew_and_was_not_missed() -> None:
+    story = attending().on(FIRST, "09:00")
+    story.do(domain.HoldEpisode(HoldReason.TRAVEL, FIRST + timedelta(days=6)))
+    back = FIRST + timedelta(days=6)
+    story.on(back, "09:00")
+    assert asked(story) == [(ALL, FIRST, 0)]
+
+    story.do(domain.ResumeEpisode())
+    story.up_to(story.now)
+    assert asked(story)[1:] == [(ALL, back, 0)]
+    assert story.said(MeasuresMissed) == []
 
 
 def test_while_treatment_rests_nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

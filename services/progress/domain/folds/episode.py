@@ -63,7 +63,8 @@ def _held(state: Episode, fact: said.EpisodeHeld) -> Episode:
 @on(said.EpisodeResumed)
 def _resumed(state: Episode, fact: said.EpisodeResumed) -> Episode:
     rested = (Rest(state.hold.since, fact.resumed_on),) if state.hold else ()
-    return replace(state, hold=None, rests=(*state.rests, *rested)[-KEPT_RESTS:])
+    # What was asked for before is asked for anew: nobody has missed it while treatment rested.
+    return replace(state, hold=None, rests=(*state.rests, *rested)[-KEPT_RESTS:], request=None)
 
 
 @on(said.PatientReassessed)
