@@ -153,13 +153,15 @@ class TestCurriculum:
         story = attending()
         kind = GroupKind.RELAPSE_PREVENTION
         began = story.state.attended_from
-        for number in range(KEPT_SITTINGS + 1):
-            day = ADMITTED_ON + timedelta(days=number + 1)
+        days = [ADMITTED_ON + timedelta(days=n) for n in range(1, KEPT_FIRST + KEPT_SITTINGS + 2)]
+        for day in days:
             story.on(day).attended(day, kind=kind)
-        assert story.state.covered == {kind: KEPT_SITTINGS + 1}
+        assert story.state.covered == {kind: len(days)}
+        forgotten = days[KEPT_FIRST - 1]
+        assert all(s.on != forgotten for s in story.state.sittings)
 
-        story.attended(ADMITTED_ON + timedelta(days=1), kind=kind)
-        assert story.state.covered == {kind: KEPT_SITTINGS + 1}
+        story.attended(forgotten, kind=kind)
+        assert story.state.covered == {kind: len(days)}
         assert story.state.attended_from == began
 
     def test_sessions_before_the_plan_count_when_it_names_the_curriculum(self) -> None:

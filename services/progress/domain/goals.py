@@ -8,7 +8,7 @@ from contracts.decisions import Guard, Moment, Refused, Woke, require
 from contracts.progress import Goal, GoalMet, GoalProgressed, GoalReopened, Measure
 from contracts.rulebook import Rulebook
 from services.progress.domain.facts import Pursuit
-from services.progress.domain.folds.course import KEPT_SITTINGS
+from services.progress.domain.folds.course import KEPT_FIRST, KEPT_SITTINGS
 from services.progress.domain.folds.records import KEPT_ACTIVITIES, KEPT_HOMEWORK
 from services.progress.domain.state import Episode
 from services.progress.domain.targets import ACTIVITIES, HOMEWORK
@@ -252,7 +252,7 @@ def _stood(state: Episode, pursuit: Pursuit) -> bool:
         return len(state.activities) >= KEPT_ACTIVITIES
     if measure.instrument == HOMEWORK:
         return len(state.homework) >= KEPT_HOMEWORK
-    return len(state.sittings) >= KEPT_SITTINGS
+    return len(state.sittings) >= KEPT_FIRST + KEPT_SITTINGS
 
 
 def _trend(pursuit: Pursuit, value: int) -> str:
