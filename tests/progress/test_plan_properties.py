@@ -91,13 +91,15 @@ def live(actions: list[Action]) -> Story:
 
 
 def honest(story: Story) -> None:
-    """A goal is met exactly when its measure holds, as far as it has a number today."""
+    """A goal is met exactly when its measure holds, as far as it has a number; a count stays reached."""
     for pursuit in story.state.goals:
         measure = pursuit.goal.measure
         value = read(story.state, measure, day_of(story)).value
         assert 0 <= pursuit.percent <= 100
         if value is None:
             assert pursuit.value is None or not pursuit.current
+            continue
+        if pursuit.met_on is not None and (measure.kind, measure.comparator) == ("count", "ge"):
             continue
         assert (pursuit.value, pursuit.current) == (value, True)
         if holds(measure, value):
