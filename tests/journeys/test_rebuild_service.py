@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
+import httpx
 import pytest
 import pytest_asyncio
 
@@ -12,7 +13,8 @@ from deploy.local.processes import Stack
 from deploy.local.rebuild import carried, rebuild_service
 from deploy.local.reconcile import examine
 from deploy.local.secrets import SERVICES
-from deploy.local.simulator.life import BEGINS_AT, Script, live
+from deploy.local.simulator.life import BEGINS_AT, NETWORK, Script, live
+from deploy.local.simulator.scene import make_sites
 from deploy.local.story import connect
 from deploy.local.timekeeper import Timekeeper
 from deploy.local.trouble import Trouble
@@ -77,6 +79,36 @@ async def lived() -> AsyncIterator[Stack]:
         yield stack
 
 
+def call(stack: Stack, path: str, **params: Any) -> Any:
+    token = stack.token("clinician", network=NETWORK, sites=[site.id for site in make_sites(2)])
+    headers = {"authorization": f"Bearer {token}"}
+    answer = httpx.get(stack.url("progress") + path, params=params, headers=headers, timeout=20)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio(loop_scope="module")
+async def test_every_timeline_begins_with_a_referral_and_leaves_nothing_out(lived: Stack) -> None:
+    _, stream = await carried(lived)
+    episodes = call(lived, "/v1/episodes", limit=200)["items"]
+    assert len(episodes) > 5
+    for episode in episodes:
+        told: list[Any] = []
+        cursor: str | None = ""
+        while cursor is not None:
+            page = call(lived, f"/v1/episodes/{episode['id']}/timeline", cursor=cursor, limit=50)
+            told, cursor = [*told, *page["items"]], page["cursor"]
+        lies = [c.headers["ce-id"] for c in stream if c.headers["ce-partitionkey"] == episode["id"]]
+
+        assert told[0]["type"] == "intake.referral_received.v1"
+        assert sorted(e["id"] for e in told) == sorted(lies)
+        assert all(e["summary"] and e["actor"] for e in told)
+        known = {e["id"] for e in told}
+        assert all(e["cause"]["in_timeline"] == (e["cause"]["id"] in known) for e in told)
+        assert {e["service"] for e in told} >= {"intake", "scheduling", "progress"}
+
+
 @pytest.mark.slow
 @pytest.mark.asyncio(loop_scope="module")
 async def test_the_stream_alone_gives_the_books_of_progress_again(lived: Stack) -> None:
@@ -108,6 +140,22 @@ async def test_the_stream_alone_gives_the_books_of_progress_again(lived: Stack) 
     assert set(findings.counts().values()) == {0}, findings.details
     again = await books(lived, now)
     assert again == before
+    await read_again(lived)
+    async with Timekeeper(urls, lived.token("operator")) as keeper:
+        await keeper.quiet()
+    assert await books(lived, now) == before
+
+
+async def read_again(stack: Stack) -> None:
+    """As after an upgrade from a version that kept no story: the positions are set back."""
+    await asyncio.to_thread(stack.kill, "progress")
+    db = await asyncpg.connect(**stack.pg_dsn_kwargs("progress_owner"))
+    try:
+        await db.execute("TRUNCATE progress.story")
+        await db.execute("UPDATE progress.positions SET seq = 0, ordinals = '{}'")
+    finally:
+        await db.close()
+    await asyncio.to_thread(stack.restart, "progress")
 
 
 @pytest.mark.slow

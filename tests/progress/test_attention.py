@@ -71,7 +71,8 @@ def test_a_relapse_comes_before_what_can_wait() -> None:
     story.on("2026-02-12")
     story.do(domain.ReportSubstanceUse("self", date(2026, 2, 11), "relapse"))
 
-    assert kinds(story) == ["step_up", "plan_review"]
+    assert kinds(story)[0] == "step_up"
+    assert "plan_review" in kinds(story)
 
 
 def test_a_step_that_found_no_week_is_shown_until_a_calendar_holds() -> None:
@@ -112,24 +113,43 @@ def test_more_days_need_a_decision() -> None:
 def test_treatment_without_a_plan_needs_one() -> None:
     story = Story().admitted()
     story.agreed()
+    due = rulebook().progress.plan_due_sessions
+    days = [ADMITTED_ON + timedelta(days=n) for n in range(due + 1)]
+    for day in days[: due - 1]:
+        story.on(day, "13:00").attended(day)
     assert kinds(story) == []
-    story.attended()
+    story.on(days[-2], "13:00").attended(days[-2])
 
-    assert need(story, "plan").since == local(ADMITTED_ON, "00:00")
+    assert need(story, "plan").since == local(ADMITTED_ON, "09:00")
+    assert "due" in need(story, "plan").why
+    story.on(days[-1], "13:00").attended(days[-1])
+    assert "late" in need(story, "plan").why
     story.plan(SOBER)
     assert kinds(story) == []
+
+
+def test_measures_that_were_asked_for_are_needed_from_the_day_after() -> None:
+    story = attending()
+    story.on(ADMITTED_ON + timedelta(days=7))
+    assert story.state.request is not None
+    assert kinds(story) == []
+    story.on(ADMITTED_ON + timedelta(days=8))
+
+    assert need(story, "measures").due_at == local(story.state.request.expires_on, "00:00")
+    for instrument in story.state.request.instruments:
+        assert instrument in need(story, "measures").why
 
 
 def test_a_plan_is_reviewed_from_the_day_it_is_due() -> None:
     story = attending()
     due_on = story.state.next_review_due_on
     story.on(due_on - timedelta(days=1))
-    assert kinds(story) == []
+    assert "plan_review" not in kinds(story)
     story.on(due_on, "00:00")
 
     assert need(story, "plan_review").due_at == local(due_on, "00:00")
     story.plan(SOBER)
-    assert kinds(story) == []
+    assert "plan_review" not in kinds(story)
 
 
 def test_a_check_in_needs_a_call_on_its_day() -> None:

@@ -141,7 +141,7 @@ def test_a_caseload_shows_the_most_urgent_first_and_whom_nobody_waits_for_last(p
     ids = [e["episode_id"] for e in mine]
     assert ids.index("ep-case-alert") < ids.index("ep-case-missing") < ids.index("ep-case-bob")
     by_id = {e["episode_id"]: e for e in mine}
-    assert [n["kind"] for n in by_id["ep-case-alert"]["needs"]] == ["alert", "plan"]
+    assert [n["kind"] for n in by_id["ep-case-alert"]["needs"]] == ["alert"]
     assert by_id["ep-case-missing"]["needs"][0]["kind"] == "outreach"
     assert by_id["ep-case-bob"]["needs"] == []
     href = by_id["ep-case-alert"]["needs"][0]["href"]
@@ -165,6 +165,8 @@ def test_a_series_holds_every_result_value_and_week(progress: Stack) -> None:
     }
     signing = {"goals": [goal], "signed_by_patient": True, "signed_by_clinician": True}
     assert person.post("plan", **signing).status_code == 201
+    now = datetime.fromisoformat(person.client("operator").get("/v1/clock").json()["now"])
+    advance(person, max(now, local(ADMITTED_ON + timedelta(days=1), "09:00")))
     for answers in ([1] * 9, [2] * 9, [0] * 9, [0] * 8 + [1]):
         assert person.post("measures", instrument="phq9", answers=answers).status_code == 201
     for minutes in (500, 540):

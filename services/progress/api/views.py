@@ -40,6 +40,7 @@ _HREFS = {
     "check_in": "/v1/episodes/{episode}/check-ins",
     "plan": "/v1/episodes/{episode}/plan",
     "plan_review": "/v1/episodes/{episode}/plan/review",
+    "measures": "/v1/episodes/{episode}/measures",
 }
 """Where each kind of need is answered."""
 
@@ -151,8 +152,11 @@ def _entry(state: domain.Episode, wanted: tuple[domain.Need, ...]) -> dict[str, 
 
 
 def _instruments(measured: list[tuple[str, Any, Any]]) -> list[dict[str, Any]]:
+    """Every result of each instrument in the order of its day; a correction stands for what it corrects."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for event_id, _, event in sorted(measured, key=lambda m: m[2].administered_at):
+    corrected = {event.supersedes_measure_id for _, _, event in measured} - {None}
+    standing = [m for m in measured if m[2].measure_id not in corrected]
+    for event_id, _, event in sorted(standing, key=lambda m: m[2].administered_at):
         result = {"event_id": event_id, "at": event.administered_at, **_shown(event, _OF_MEASURE)}
         found.setdefault(event.instrument, []).append(result)
     return [{"instrument": name, "results": results} for name, results in sorted(found.items())]

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import Risk
 from services.progress.domain.facts import Direction, Stage
+from services.progress.domain.folds.plans import LATE
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import midnight
 
@@ -90,12 +91,19 @@ def _extension(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
 def _plan(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
     if not state.treated:
         return
-    if state.plan_id is None and state.sittings:
-        first = min(s.on for s in state.sittings)
-        yield Need("plan", "Treatment has begun without a signed plan.", since=_day(state, first))
+    if not state.plan_version and state.plan_asked:
+        why = "The plan is late: sign it." if state.plan_asked == LATE else "The plan is due: sign it."
+        yield Need("plan", why, since=state.attended_from)
     due_on = state.next_review_due_on
     if due_on is not None and due_on <= state.day(now):
         yield Need("plan_review", "The plan must be reviewed.", _day(state, due_on), about=state.plan_id)
+
+
+def _measures(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
+    asked = state.request
+    if state.stage is Stage.ATTENDING and asked is not None and asked.due_on < state.day(now):
+        why = f"Not filled in yet: {', '.join(asked.instruments)}."
+        yield Need("measures", why, _day(state, asked.expires_on))
 
 
 def _check_in(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
@@ -119,6 +127,7 @@ URGENCY = (
     "step_down",
     "plan",
     "plan_review",
+    "measures",
 )
 """Every kind of need, the most urgent first."""
 
@@ -130,4 +139,5 @@ _LOOKS: tuple[Callable[[Episode, datetime, Rulebook], Needs], ...] = (
     _extension,
     _check_in,
     _plan,
+    _measures,
 )
