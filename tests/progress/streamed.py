@@ -1,6 +1,7 @@
 """A story whose events lie in a stream, as the relay of every service put them there."""
 
 from collections import deque
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -12,6 +13,7 @@ from contracts.subjects import subject_of
 from contracts.vocabulary import Actor, ActorType
 from services.chassis.clock import derived_id
 from services.chassis.replay import Carried, Replayed, read_stream, replayed
+from services.chassis.service import Decide, Service
 from services.progress import domain
 from services.progress.app import service
 from tests.progress.story import Story
@@ -22,8 +24,9 @@ ITSELF = Actor(type=ActorType.SYSTEM, id="progress", role="system")
 class Streamed(Story):
     """What is heard lies in the stream at once; between `lag` and `catch_up` nobody reads it."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, table: Service = service, **options: Any) -> None:
         super().__init__(**options)
+        self.table = table
         self.stream: list[Carried] = []
         self.kept: list[tuple[int, str, datetime]] = []
         self.behind: deque[tuple[Event, datetime, str]] = deque()
@@ -43,7 +46,7 @@ class Streamed(Story):
         self.lagging, facts = False, list[Any]()
         while self.behind:
             event, at, id = self.behind.popleft()
-            facts = self._take(service.hears[type(event)], event, Moment(at, ITSELF, id, rulebook()))
+            facts = self._take(self.table.hears[type(event)], event, Moment(at, ITSELF, id, rulebook()))
         return facts
 
     def _absorb(self, reaction: Any, message: Any, actor: Actor) -> list[Any]:
@@ -90,9 +93,15 @@ class Streamed(Story):
         self.stream.append(Carried(seq, subject_of(envelope.event), envelope.headers(), envelope.body()))
 
 
-def retold(stream: list[Carried], now: datetime) -> Replayed:
-    (found,) = replayed(service, read_stream(service, stream, now), now)
+def retold(stream: list[Carried], now: datetime, table: Service = service) -> Replayed:
+    (found,) = replayed(table, read_stream(table, stream, now), now)
     return found
+
+
+def deciding(kind: type[Event], decide: Decide) -> Service:
+    """Progress as code of another day: one event that it hears is judged differently."""
+    hears = {**service.hears, kind: replace(service.hears[kind], decide=decide)}
+    return replace(service, hears=hears)
 
 
 def refused_or_done(act: Any) -> bool:

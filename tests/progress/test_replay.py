@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import date
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -10,13 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.decisions import Refused
-from contracts.event import Event
+from contracts.event import Event, PatientEvent
+from contracts.intake import PatientAdmitted
+from contracts.progress import EpisodeStarted, OutreachAttempted
+from contracts.scheduling import SessionAttended, SessionMissed, WeeklyScheduleAgreed
 from contracts.vocabulary import DischargeReason
 from services.chassis import codec
-from services.chassis.replay import CannotReplay, Carried
+from services.chassis.replay import CannotReplay, Carried, only_aggregate
 from services.progress import domain
+from services.progress.app import service
 from tests.progress.story import PHQ_DOWN, SOBER
-from tests.progress.streamed import Streamed, retold
+from tests.progress.streamed import Streamed, deciding, retold
 from tests.progress.test_properties import ACTIONS, ENDS, Action
 
 
@@ -168,3 +173,124 @@ def test_an_event_that_was_tampered_with_is_noticed(change: Callable[[Any], Any]
 
     with pytest.raises(CannotReplay, match=why):
         retold(story.stream, story.now)
+
+
+def _as_today(kind: type[Event]) -> Any:
+    return service.hears[kind].decide
+
+
+def test_code_that_no_longer_says_what_was_said_is_noticed() -> None:
+    """Whatever a heard event led to must follow from it again."""
+    story = stepped_down()
+
+    def quiet(state: Any, event: Any, moment: Any) -> list[Any]:
+        facts = _as_today(PatientAdmitted)(state, event, moment)
+        return [f for f in facts if not isinstance(f, EpisodeStarted)]
+
+    with pytest.raises(CannotReplay, match="what it heard does not lead to it"):
+        retold(story.stream, story.now, deciding(PatientAdmitted, quiet))
+
+
+def test_code_that_says_something_else_than_was_said_is_noticed() -> None:
+    story = stepped_down()
+
+    def other(state: Any, event: Any, moment: Any) -> list[Any]:
+        facts = _as_today(PatientAdmitted)(state, event, moment)
+        change = {"weekly_minutes": 700}
+        return [f.model_copy(update=change) if isinstance(f, EpisodeStarted) else f for f in facts]
+
+    with pytest.raises(CannotReplay, match="or to another content"):
+        retold(story.stream, story.now, deciding(PatientAdmitted, other))
+
+
+def test_code_that_keeps_more_than_was_kept_is_noticed_where_it_begins() -> None:
+    story = Streamed().admitted()
+    assert isinstance(story, Streamed)
+    story.agreed()
+    story.plan()
+    twice = deciding(WeeklyScheduleAgreed, lambda *a: [*_as_today(WeeklyScheduleAgreed)(*a)] * 2)
+
+    with pytest.raises(
+        CannotReplay, match=r"version 4 .*led to more than was recorded|or to another content"
+    ):
+        retold(story.stream, story.now, twice)
+
+
+def test_what_was_heard_later_does_not_stand_in_for_what_is_missing() -> None:
+    story = Streamed().admitted()
+    assert isinstance(story, Streamed)
+    story.plan()
+    story.missed("2026-01-14", 1)
+    story.do(domain.LogOutreach("voice", reached=False))
+    story.missed("2026-01-15", 2)
+    missing = next(n for n, c in enumerate(story.stream) if "session_missed" in c.subject)
+
+    with pytest.raises(CannotReplay, match="what led to it is not in the stream"):
+        retold(_numbered([*story.stream[:missing], *story.stream[missing + 1 :]]), story.now)
+
+
+def test_what_only_says_something_is_decided_once() -> None:
+    """An event that follows from a heard one, with nothing kept beside it, is not taken for a command's."""
+
+    def call(state: Any, event: Any, moment: Any) -> list[Any]:
+        about = {f: getattr(event, f) for f in PatientEvent.model_fields if f != "actor"}
+        return [
+            OutreachAttempted(
+                **about,
+                actor=moment.actor,
+                channel="voice",
+                attempts=len(state.contacts) + 1,
+                reached=False,
+                attempted_on=event.local_date,
+            )
+        ]
+
+    calling = deciding(SessionMissed, call)
+    story = Streamed(calling).admitted()
+    assert isinstance(story, Streamed)
+    story.missed("2026-01-14", 1)
+    story.missed("2026-01-15", 2)
+    found = retold(story.stream, story.now, calling)
+
+    assert found.row.state == story.state
+    assert found.row.version == len(story.journal)
+
+
+def test_what_the_rules_cannot_take_is_left_with_all_behind_it() -> None:
+    story = Streamed().admitted()
+    assert isinstance(story, Streamed)
+    story.plan()
+    before, story.lagging = story.state, True
+    story.agreed()
+    story.missed("2026-01-15", 2)
+    found = retold(story.stream, story.now, deciding(WeeklyScheduleAgreed, _break))
+
+    assert found.row.state == before
+    assert [why for _, why, _ in found.left] == ["rule_failed", "behind_a_parked_message"]
+
+
+def test_what_was_dropped_because_the_rules_could_not_take_it_is_passed_over() -> None:
+    """A later command stands on what was taken after it."""
+    broken = deciding(SessionAttended, _break)
+    story = Streamed(broken).admitted()
+    assert isinstance(story, Streamed)
+    with pytest.raises(RuntimeError):
+        story.attended("2026-01-13")
+    story.missed("2026-01-14", 1)
+    story.do(domain.LogOutreach("voice", reached=False))
+    found = retold(story.stream, story.now, broken)
+
+    assert found.row.state == story.state
+    assert found.left == ()
+
+
+def _break(*_: Any) -> list[Any]:
+    raise RuntimeError
+
+
+@pytest.mark.parametrize("name", ["intake", "scheduling", "notify"])
+def test_a_service_that_is_more_than_decisions_on_one_aggregate_is_refused(name: str) -> None:
+    other = import_module(f"services.{name}.app").service
+
+    with pytest.raises(CannotReplay, match=rf"^{name} reacts with more than pure decisions on one aggregate"):
+        only_aggregate(other)
