@@ -66,6 +66,25 @@ _WAYS = {
 }
 
 
+def _use(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    relapse = state.unanswered_relapse
+    if state.over:
+        return
+    if relapse is not None:
+        yield Need("relapse", "Nobody has said what is done about a relapse.", since=_day(state, relapse.on))
+    for report in state.use_reports:
+        if not report.confirmed and not report.superseded:
+            why = "An instrument speaks of use: ask the person, and say what it was."
+            yield Need("use_unconfirmed", why, since=_day(state, report.on), about=report.id)
+
+
+def _tasks(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    for task in state.tasks:
+        if task.outcome is None and not state.over:
+            why = f"Something decided must be looked at again: {task.about.replace('_', ' ')}."
+            yield Need("review_task", why, _day(state, task.due_on), about=task.id)
+
+
 def _stuck(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
     if state.schedule_stuck is not None and state.schedule_pending and not state.over:
         since = _day(state, state.stepped_on)
@@ -94,6 +113,9 @@ def _plan(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
     if not state.plan_version and state.plan_asked:
         why = "The plan is late: sign it." if state.plan_asked == LATE else "The plan is due: sign it."
         yield Need("plan", why, since=state.attended_from)
+    if state.draft is not None:
+        why = "A drafted plan waits for signatures."
+        yield Need("plan_draft", why, since=_day(state, state.draft.drafted_on), about=state.draft.plan_id)
     due_on = state.next_review_due_on
     if due_on is not None and due_on <= state.day(now):
         yield Need("plan_review", "The plan must be reviewed.", _day(state, due_on), about=state.plan_id)
@@ -101,7 +123,7 @@ def _plan(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
 
 def _measures(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
     asked = state.request
-    if state.stage is Stage.ATTENDING and asked is not None and asked.due_on < state.day(now):
+    if state.attending and asked is not None and asked.due_on < state.day(now):
         why = f"Not filled in yet: {', '.join(asked.instruments)}."
         yield Need("measures", why, _day(state, asked.expires_on))
 
@@ -119,14 +141,18 @@ URGENCY = (
     "alert_high",
     "alert",
     "step_up",
+    "relapse",
     "alert_open",
     "schedule_stuck",
     "outreach",
     "extension",
     "check_in",
+    "use_unconfirmed",
+    "review_task",
     "step_down",
     "plan",
     "plan_review",
+    "plan_draft",
     "measures",
 )
 """Every kind of need, the most urgent first."""
@@ -134,6 +160,8 @@ URGENCY = (
 _LOOKS: tuple[Callable[[Episode, datetime, Rulebook], Needs], ...] = (
     _alerts,
     _recommendations,
+    _use,
+    _tasks,
     _stuck,
     _outreach,
     _extension,
