@@ -98,7 +98,7 @@ def test_what_somebody_must_look_at_is_shown_until_somebody_did(state: dict[str,
     story = attending()
     story.state = replace(story.state, **state)
     assert need(story, kind).about == next(iter(state.values()))[0].id
-    settled = {"tasks": {"outcome": "kept"}, "use_reports": {"superseded": True}}
+    settled: dict[str, dict[str, Any]] = {"tasks": {"outcome": "kept"}, "use_reports": {"superseded": True}}
     ((field, (one,)),) = state.items()
     story.state = replace(story.state, **{field: (replace(one, **settled[field]),)})
 
