@@ -18,6 +18,7 @@ from services.progress.app import service
 from services.progress.domain.attention import URGENCY
 from services.progress.domain.facts import Task, UseReport
 from tests.progress.story import ADMITTED_ON, SOBER, Story, attending, local, recommended
+from tests.progress.test_certification import FIRST_DUE, certified
 from tests.progress.test_properties import ACTIONS, Action, live
 
 
@@ -103,6 +104,47 @@ def test_what_somebody_must_look_at_is_shown_until_somebody_did(state: dict[str,
     story.state = replace(story.state, **{field: (replace(one, **settled[field]),)})
 
     assert kind not in kinds(story)
+
+
+def test_a_hold_is_over_when_its_last_day_is() -> None:
+    story = attending()
+    until = ADMITTED_ON + timedelta(days=5)
+    story.do(domain.HoldEpisode(domain.HoldReason.MEDICAL, until))
+    story.on(until)
+    assert "hold_over" not in kinds(story)
+    story.on(until + timedelta(days=1))
+
+    assert need(story, "hold_over").since == local(until, "00:00")
+    assert "review_task" not in kinds(story)
+    story.do(domain.ResumeEpisode())
+    assert "hold_over" not in kinds(story)
+
+
+def test_a_certification_is_asked_for_once_somebody_was_told() -> None:
+    story = certified()
+    warned = FIRST_DUE - timedelta(days=max(rulebook().payer.certification_notice_days))
+    story.on(warned - timedelta(days=1))
+    assert "certification" not in kinds(story)
+    story.on(warned)
+    assert need(story, "certification").due_at == local(FIRST_DUE, "00:00")
+    story.on(FIRST_DUE + timedelta(days=1))
+    assert "lapsed" in need(story, "certification").why
+    story.do(domain.RecordCertification("dr-1", "MD", story.state.day(story.now)))
+
+    assert "certification" not in kinds(story)
+
+
+def test_what_became_of_a_referral_is_asked_for_on_its_day() -> None:
+    story = attending()
+    follow_up_on = ADMITTED_ON + timedelta(days=3)
+    story.do(domain.MakeCommunityReferral("housing", follow_up_on))
+    assert "community_referral" not in kinds(story)
+    story.on(follow_up_on)
+    (made,) = story.state.outward
+
+    assert need(story, "community_referral").about == made.id
+    story.do(domain.CloseLoop(made.id, rulebook().community.outcomes[0]))
+    assert "community_referral" not in kinds(story)
 
 
 def test_a_draft_waits_for_signatures() -> None:

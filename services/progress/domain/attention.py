@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import Risk
+from services.progress.domain.certification import LAPSED, due_on
 from services.progress.domain.facts import Direction, Stage
 from services.progress.domain.folds.plans import LATE
 from services.progress.domain.state import Episode
@@ -79,8 +80,10 @@ def _use(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
 
 
 def _tasks(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    resting = state.hold.id if state.hold else None
     for task in state.tasks:
-        if task.outcome is None and not state.over:
+        # A hold whose day has passed is a need of its own.
+        if task.outcome is None and not state.over and task.subject_id != resting:
             why = f"Something decided must be looked at again: {task.about.replace('_', ' ')}."
             yield Need("review_task", why, _day(state, task.due_on), about=task.id)
 
@@ -116,9 +119,9 @@ def _plan(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
     if state.draft is not None:
         why = "A drafted plan waits for signatures."
         yield Need("plan_draft", why, since=_day(state, state.draft.drafted_on), about=state.draft.plan_id)
-    due_on = state.next_review_due_on
-    if due_on is not None and due_on <= state.day(now):
-        yield Need("plan_review", "The plan must be reviewed.", _day(state, due_on), about=state.plan_id)
+    review_on, today = state.next_review_due_on, state.day(now)
+    if review_on is not None and review_on <= today and not state.held_on(today):
+        yield Need("plan_review", "The plan must be reviewed.", _day(state, review_on), about=state.plan_id)
 
 
 def _measures(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
@@ -126,6 +129,27 @@ def _measures(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
     if state.attending and asked is not None and asked.due_on < state.day(now):
         why = f"Not filled in yet: {', '.join(asked.instruments)}."
         yield Need("measures", why, _day(state, asked.expires_on))
+
+
+def _hold(state: Episode, now: datetime, _rules: Rulebook) -> Needs:
+    if state.hold is not None and state.hold.until < state.day(now):
+        why = "The day of the expected return has passed: resume treatment, or say what is instead."
+        yield Need("hold_over", why, since=_day(state, state.hold.until), about=state.hold.id)
+
+
+def _certification(state: Episode, _now: datetime, rules: Rulebook) -> Needs:
+    due, told = due_on(state, rules) if state.treated else None, state.certification_told
+    if due is not None and told is not None and told[0] == due:
+        late = told[1] == LAPSED
+        why = "The certification has lapsed." if late else "A physician must certify treatment again."
+        yield Need("certification", why, _day(state, due))
+
+
+def _outward(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    for made in state.outward:
+        if made.asked and made.outcome is None and not state.over:
+            why = f"Nobody has said what became of a referral: {made.kind.replace('_', ' ')}."
+            yield Need("community_referral", why, _day(state, made.follow_up_on), about=made.id)
 
 
 def _check_in(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
@@ -145,7 +169,9 @@ URGENCY = (
     "alert_open",
     "schedule_stuck",
     "outreach",
+    "hold_over",
     "extension",
+    "certification",
     "check_in",
     "use_unconfirmed",
     "review_task",
@@ -154,6 +180,7 @@ URGENCY = (
     "plan_review",
     "plan_draft",
     "measures",
+    "community_referral",
 )
 """Every kind of need, the most urgent first."""
 
@@ -164,8 +191,11 @@ _LOOKS: tuple[Callable[[Episode, datetime, Rulebook], Needs], ...] = (
     _tasks,
     _stuck,
     _outreach,
+    _hold,
     _extension,
+    _certification,
     _check_in,
     _plan,
     _measures,
+    _outward,
 )
