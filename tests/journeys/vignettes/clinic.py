@@ -9,12 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
-import nats
 
-from contracts import catalogue
-from contracts.event import Envelope
-from contracts.subjects import subject_of
-from deploy.local.contract_examples import example_of
 from deploy.local.processes import Stack
 from deploy.local.secrets import SERVICES
 from deploy.local.story import connect
@@ -46,7 +41,6 @@ ASSESSED = {
     "availability": [{"dow": dow, "block": block} for dow in range(1, 6) for block in ("morning", "evening")],
 }
 _PHONES = itertools.count(1000)
-_TOLD = itertools.count(1)
 
 
 def edition_4(level: str = "2.1") -> dict[str, Any]:
@@ -83,6 +77,17 @@ def screening(
         "needs_24h_supervision": False,
         "withdrawal_risk": "none",
     } | more
+
+
+def goal(category: str, *, required: bool = True, **measure: Any) -> dict[str, Any]:
+    """A goal of a plan; without a measure a clinician attests it."""
+    measured = {"kind": "boolean"} | measure
+    return {"category": category, "measure": measured, "required_for_step_down": required}
+
+
+def criteria(step: dict[str, Any]) -> dict[str, int]:
+    """What a recommendation rests on: the value of each of its criteria."""
+    return {c["id"]: c["value"] for c in step["criteria"]}
 
 
 def present(episode: str, late: int = 0, left_early: int = 0) -> dict[str, Any]:
@@ -239,8 +244,10 @@ class Clinic:
             f"{episode}/schedule", _week(slots, more), service="scheduling", role="clinician"
         )
 
-    async def meets(self, on: str, *marks: dict[str, Any], group: str | None = None) -> None:
-        """A session is held: the roll is called after five minutes, and time passes to its end."""
+    async def meets(
+        self, on: str, *marks: dict[str, Any], group: str | None = None, until: str | None = None
+    ) -> None:
+        """A session is held: the roll is called after five minutes, and time passes to its end or before."""
         found = await self.get(f"/v1/sessions?on={on}", role="clinician", service="scheduling")
         (session,) = [s for s in found["items"] if group in (None, s["group_id"])]
         begins, ends = (datetime.fromisoformat(session[at]) for at in ("start_at", "end_at"))
@@ -249,25 +256,53 @@ class Clinic:
         if marks:
             call = f"/v1/sessions/{session['session_id']}/roll-call"
             await self.does(call, {"entries": list(marks)}, service="scheduling", role="clinician")
+        if until is not None:
+            await self.clock(f"{on}T{until}")
+            return
         await self.keeper.advance(ends)
         await self.keeper.quiet()
 
-    async def hears(self, name: str, episode: str, **changes: Any) -> None:
-        """An event of another service reaches everybody, as if that service had said it."""
-        about = {
-            "network_id": self.network,
-            "site_id": self.sites[0],
-            "episode_id": episode.rpartition("/")[2],
-        }
-        kind = catalogue.all_events()[name]
-        event = kind.model_validate_json(json.dumps(example_of(kind) | about | changes))
-        standing = await self.get("/v1/clock", role="operator", service="scheduling")
-        now, number = datetime.fromisoformat(standing["now"]), next(_TOLD)
-        envelope = Envelope(f"story-{number}", event, now, now, number, event.aggregate_id, "story")
-        client = await nats.connect(**self.stack.nats_kwargs("operator"))
-        await client.jetstream().publish(subject_of(event), envelope.body(), headers=envelope.headers())
-        await client.close()
-        await self.keeper.quiet()
+    async def cares(self, episode: str, what: str, body: Any = None, role: str = "clinician") -> dict[str, Any]:
+        """Something about somebody's care that must be taken."""
+        return await self.does(f"{episode}/{what}", body, service="progress", role=role)
+
+    async def may_not(self, episode: str, what: str, body: Any = None, role: str = "clinician") -> Answer:
+        """Something about somebody's care that must be refused."""
+        return await self.refuses(f"{episode}/{what}", body, service="progress", role=role)
+
+    async def signs_plan(self, episode: str, *goals: dict[str, Any], review: bool = False) -> list[str]:
+        """Patient and clinician sign a plan, or what a review made of it; the ids of its goals."""
+        body = {"goals": list(goals), "signed_by_patient": True, "signed_by_clinician": True}
+        answer = await self.cares(episode, "plan/review" if review else "plan", body)
+        return [goal["goal_id"] for goal in answer["goals"]]
+
+    async def attests(self, episode: str, goal_id: str) -> None:
+        await self.cares(episode, f"goals/{goal_id}/attest")
+
+    async def measures(self, episode: str, instrument: str, answered: Sequence[int | None], **more: Any) -> Any:
+        """An instrument is filled in; what was said of it."""
+        body = {"instrument": instrument, "answers": list(answered)} | more
+        await self.cares(episode, "measures", body)
+        return (await self.said(episode, "measure_recorded", "profile_recorded"))[-1]
+
+    async def approves(self, step: dict[str, Any], effective_on: str, **more: Any) -> None:
+        """A recommendation is approved as it stands."""
+        body = {"effective_on": effective_on, "patient_agreed": True} | more
+        await self.cares(f"/v1/recommendations/{step['recommendation_id']}", "approve", body)
+
+    async def may_not_approve(self, step: dict[str, Any], effective_on: str, **more: Any) -> Answer:
+        """An approval that is refused."""
+        body = {"effective_on": effective_on, "patient_agreed": True} | more
+        return await self.may_not(f"/v1/recommendations/{step['recommendation_id']}", "approve", body)
+
+    async def on_the_table(self, episode: str) -> list[str]:
+        """The ids of the recommendations that wait for a clinician."""
+        found = await self.get("/v1/recommendations", role="clinician", service="progress")
+        return [r["recommendation_id"] for r in found["items"] if r["episode_id"] in episode]
+
+    async def course(self, episode: str) -> dict[str, Any]:
+        """How treatment stands."""
+        return await self.get(episode, role="clinician", service="progress")
 
     async def stage(self, path: str) -> str:
         return str((await self.get(path))["stage"])
