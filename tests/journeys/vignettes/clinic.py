@@ -218,12 +218,13 @@ class Clinic:
         wish: dict[str, Any],
         program_id: str = "adult_sud_day",
         assessment: dict[str, Any] = ASSESSED,
+        screened: list[dict[str, Any]] | None = None,
         **person: Any,
     ) -> str:
         """Somebody comes all the way in on one morning; the path to their episode."""
         path = await self.refers(site=site, **person)
         await self.signs(path)
-        await self.does(f"{path}/screening", screening())
+        await self.does(f"{path}/screening", screening(screened))
         await self.does(f"{path}/assessment", assessment)
         await self.does(f"{path}/coverage", coverage)
         await self.does(f"{path}/authorization", authorization)
@@ -262,7 +263,9 @@ class Clinic:
         await self.keeper.advance(ends)
         await self.keeper.quiet()
 
-    async def cares(self, episode: str, what: str, body: Any = None, role: str = "clinician") -> dict[str, Any]:
+    async def cares(
+        self, episode: str, what: str, body: Any = None, role: str = "clinician"
+    ) -> dict[str, Any]:
         """Something about somebody's care that must be taken."""
         return await self.does(f"{episode}/{what}", body, service="progress", role=role)
 
@@ -279,7 +282,9 @@ class Clinic:
     async def attests(self, episode: str, goal_id: str) -> None:
         await self.cares(episode, f"goals/{goal_id}/attest")
 
-    async def measures(self, episode: str, instrument: str, answered: Sequence[int | None], **more: Any) -> Any:
+    async def measures(
+        self, episode: str, instrument: str, answered: Sequence[int | None], **more: Any
+    ) -> Any:
         """An instrument is filled in; what was said of it."""
         body = {"instrument": instrument, "answers": list(answered)} | more
         await self.cares(episode, "measures", body)

@@ -1,14 +1,11 @@
-"""April and May: Fay, Gus and Hal (8): three ways not to come back, as far as attendance goes."""
+"""Fay, Gus and Hal (8): three ways not to come back."""
 
 from datetime import date, timedelta
 from typing import Any
 
-import pytest
-
-from tests.journeys.vignettes.clinic import ASSESSED, Clinic, screening
+from tests.journeys.vignettes.clinic import ASSESSED, Clinic, form, screening
 from tests.journeys.vignettes.conftest import OPEN
 
-pytestmark = pytest.mark.slow
 GROUP = {"dow": [1, 3, 5], "start_local": "09:00", "end_local": "12:00"}
 MEDICAID = {"payer_id": "payer", "plan_kind": "medicaid", "status": "active", "auth_required": True}
 APPROVED = {
@@ -21,12 +18,8 @@ APPROVED = {
     "service_codes": ["H0015"],
     "days_per_week": 3,
 }
-LEAVING_WELL = {
-    "reason": "left_against_advice",
-    "risks_discussed": True,
-    "signed": False,
-    "aftercare_offered": True,
-}
+LEAVING = {"reason": "left_against_advice", "signed": False, "aftercare_offered": True}
+GONE = {"reason": "dropped_out_no_contact"}
 
 
 async def admitted(denver: Clinic, name: str, day: str) -> str:
@@ -83,23 +76,42 @@ def days(first: date, last: date) -> list[date]:
     return [day for day in span if day.isoweekday() in (1, 3, 5)]
 
 
-async def test_fay_gus_and_hal_8_three_ways_not_to_come_back(story: OPEN) -> None:
-    denver = await story("denver", "2026-04-13T08:00", "America/Denver")
+async def reaches_out(denver: Clinic, channel: str, *people: str) -> None:
+    """Somebody tries to reach people who stayed away, and reaches nobody."""
+    for who in people:
+        await denver.cares(episode(who), "outreach", {"channel": channel, "reached": False})
+
+
+def episode(who: str) -> str:
+    return who.replace("referrals", "episodes")
+
+
+async def test_fay_gus_and_hal_8_three_ways_not_to_come_back(own_story: OPEN) -> None:
+    denver = await own_story("denver", "2026-04-13T08:00", "America/Denver")
     await denver.opens("denver", group=GROUP)
     closed = {"from_on": "2026-05-25", "to_on": "2026-05-25", "cause": "holiday"}
     await denver.does("/v1/sites/denver/closures", closed, service="scheduling", role="director")
     mornings = Mornings(denver)
-    fay = await admitted(denver, "Fay", "2026-04-13")
+    # Flo and Fen stay away like Fay; nobody tries as much to reach them.
+    fay, flo, fen = [await admitted(denver, name, "2026-04-13") for name in ("Fay", "Flo", "Fen")]
     for day in days(date(2026, 4, 13), date(2026, 4, 17)):
-        await mornings.live(day, fay)
+        await mornings.live(day, fay, flo, fen)
     await denver.clock("2026-04-20T08:00")
     hal = await admitted(denver, "Hal", "2026-04-20")
     gus = await admitted(denver, "Gus", "2026-04-20")
     for day in days(date(2026, 4, 20), date(2026, 4, 27)):
-        await mornings.live(day, fay, hal, gus)
+        await mornings.live(day, fay, flo, fen, hal, gus)
     attended = await denver.said(fay, "session_attended")
     assert sum(event["creditable_minutes"] for event in attended) == 1260
 
+    await two_do_not_come(mornings, fay, flo, fen, hal, gus)
+    await hal_leaves(mornings, fay, flo, fen, hal)
+    await nobody_comes(mornings, fay, flo, hal)
+    await thirty_days_later(mornings, fay, flo, fen)
+
+
+async def two_do_not_come(mornings: Mornings, fay: str, flo: str, fen: str, hal: str, gus: str) -> None:
+    denver = mornings.denver
     # S1: Fay does not come, and it is said at the end of the grace.
     await mornings.live(date(2026, 4, 29), hal, gus)
     (miss,) = await denver.said(fay, "session_missed")
@@ -110,7 +122,7 @@ async def test_fay_gus_and_hal_8_three_ways_not_to_come_back(story: OPEN) -> Non
         180,
     )
 
-    # S2, and Gus: neither is there at 09:30; Gus comes at 09:40.
+    # S2, and Gus: neither is there at 09:30; a message goes to Fay, and Gus comes at 09:40.
     friday = date(2026, 5, 1)
     await denver.clock("2026-05-01T09:05")
     await mornings.post(friday, "roll-call", entries=[{"episode_id": _id(hal), "status": "present"}])
@@ -118,6 +130,10 @@ async def test_fay_gus_and_hal_8_three_ways_not_to_come_back(story: OPEN) -> Non
     assert [m["consecutive_missed"] for m in await denver.said(fay, "session_missed")] == [1, 2]
     (late,) = await denver.said(gus, "session_missed")
     assert (late["kind"], late["consecutive_missed"]) == ("no_show", 1)
+    told = [m["template_id"] for m in await denver.said(fay, "notification_sent")]
+    assert told.count("outreach") == 1
+    await denver.clock("2026-05-01T09:31")
+    await reaches_out(denver, "sms", fay, flo, fen)
     await denver.clock("2026-05-01T09:40")
     await mornings.post(friday, "check-ins", episode_id=_id(gus), items=["phone"], locker_id="L1")
     await denver.clock("2026-05-01T12:00")
@@ -125,6 +141,7 @@ async def test_fay_gus_and_hal_8_three_ways_not_to_come_back(story: OPEN) -> Non
     assert [corrected[f"{k}_minutes"] for k in ("late", "present", "creditable")] == [40, 140, 140]
     assert (corrected["attended"], corrected["consecutive_missed"]) == (True, 0)
     assert corrected["supersedes_event_id"] == late["id"]
+    assert (await denver.course(episode(gus)))["consecutive_missed"] == 0
     await denver.clock("2026-05-02T00:01")
     counted = (await denver.said(gus, "treatment_day_closed"))[-1]
     assert (counted["total_creditable_minutes"], counted["meets_day_rule"], counted["units_used_today"]) == (
@@ -144,15 +161,35 @@ async def test_fay_gus_and_hal_8_three_ways_not_to_come_back(story: OPEN) -> Non
     )
     assert week["below_level_minimum"]
 
-    # S11: Hal attends once more and leaves. The week closes with what was scheduled until then.
-    await mornings.live(date(2026, 5, 4), hal)
-    await denver.clock("2026-05-05T16:30")
-    leaving = hal.replace("referrals", "episodes") + "/discharge"
-    await denver.refuses(leaving, {"reason": "left_against_advice"}, service="progress", role="clinician")
-    await denver.does(leaving, LEAVING_WELL, service="progress", role="clinician")
 
-    # S5, S7: nobody comes; on 25 May the site is closed, which is nobody's fault.
-    for day in days(date(2026, 5, 6), date(2026, 5, 22)):
+async def hal_leaves(mornings: Mornings, fay: str, flo: str, fen: str, hal: str) -> None:
+    denver = mornings.denver
+    # S4: a call to Fay that nobody answers; Flo only ever gets messages.
+    await mornings.live(date(2026, 5, 4), hal)
+    await denver.clock("2026-05-04T15:00")
+    await reaches_out(denver, "voice", fay, fen)
+    await reaches_out(denver, "sms", flo)
+    assert [o["attempts"] for o in await denver.said(fay, "outreach_attempted")] == [1, 2]
+
+    # S11: Hal leaves: what could happen is talked about first. He refuses to sign, and that is recorded.
+    await denver.clock("2026-05-05T16:30")
+    assert (await denver.may_not(episode(hal), "discharge", LEAVING)).guards == {"risks_discussed"}
+    await denver.cares(episode(hal), "discharge", LEAVING | {"risks_discussed": True})
+    (left,) = await denver.said(hal, "patient_discharged")
+    told = [left[k] for k in ("reason", "discharged_on", "last_service_on", "los_days", "teds_reason")]
+    assert told == ["left_against_advice", "2026-05-05", "2026-05-04", 14, "dropped_out"]
+    assert left["readmission_eligible"] is True
+
+
+async def nobody_comes(mornings: Mornings, fay: str, flo: str, hal: str) -> None:
+    denver = mornings.denver
+    await mornings.live(date(2026, 5, 6))
+    # S12: one message to Hal and no more, whatever was planned for him.
+    since = [m for m in await denver.said(hal, "notification_sent") if m["sent_at"] >= "2026-05-05T22:30"]
+    assert [m["template_id"] for m in since if m["recipient_role"] == "patient"] == ["goodbye"]
+
+    # S5: two thin weeks in a row speak for more treatment only once Fay was reached.
+    for day in days(date(2026, 5, 8), date(2026, 5, 13)):
         await mornings.live(day)
     halted = (await denver.said(hal, "treatment_week_closed"))[-1]
     assert (halted["week_start"], halted["creditable_minutes"], halted["scheduled_minutes"]) == (
@@ -161,8 +198,33 @@ async def test_fay_gus_and_hal_8_three_ways_not_to_come_back(story: OPEN) -> Non
         180,
     )
     assert await denver.said(hal, "session_missed") == []
-    empty = {w["week_start"]: w for w in await denver.said(fay, "treatment_week_closed")}["2026-05-04"]
-    assert (empty["creditable_minutes"], empty["attendance_ratio_permille"]) == (0, 0)
+    empty = (await denver.said(fay, "treatment_week_closed"))[-1]
+    assert (empty["week_start"], empty["creditable_minutes"], empty["attendance_ratio_permille"]) == (
+        "2026-05-04",
+        0,
+        0,
+    )
+    assert empty["below_level_minimum"]
+    assert await denver.said(fay, "step_up_recommended") == []
+
+    # S6: a third attempt by a third channel.
+    await denver.clock("2026-05-15T10:00")
+    await reaches_out(denver, "email", fay)
+    await reaches_out(denver, "sms", flo)
+    await denver.clock("2026-05-15T12:01")
+    for day in days(date(2026, 5, 18), date(2026, 5, 20)):
+        await mornings.live(day)
+
+    # S13: Hal calls again: a new way, and it is known where it comes from.
+    person = (await denver.get(hal))["person"]
+    known = {k: person[k] for k in ("given", "family", "birth_date", "phone")}
+    again = await denver.does("/v1/referrals", form("denver", **known))
+    assert (again["linked"], again["stage"]) == (False, "REFERRED")
+    (received,) = await denver.said(f"/v1/referrals/{again['referral_id']}", "referral_received")
+    assert received["prior_episode_id"] == _id(hal)
+
+    # S7: on 25 May the site is closed, which is nobody's fault.
+    await mornings.live(date(2026, 5, 22))
     await mornings.live(date(2026, 5, 25))
     holiday = (await denver.said(fay, "session_missed"))[-1]
     assert (holiday["local_date"], holiday["kind"], holiday["consecutive_missed"]) == (
@@ -171,6 +233,34 @@ async def test_fay_gus_and_hal_8_three_ways_not_to_come_back(story: OPEN) -> Non
         11,
     )
 
+
+async def thirty_days_later(mornings: Mornings, fay: str, flo: str, fen: str) -> None:
+    denver = mornings.denver
+    # S8: 29 days since she was last there.
+    await denver.clock("2026-05-26T10:00")
+    refusal = await denver.may_not(episode(fay), "discharge", GONE)
+    assert (refusal.guards, refusal.fact("days")["value"]) == ({"days"}, 29)
+
     # S9: the twelfth in a row.
     await mornings.live(date(2026, 5, 27))
     assert (await denver.said(fay, "session_missed"))[-1]["consecutive_missed"] == 12
+
+    # S10: 30 days, three attempts, three channels. One channel or two attempts are not enough.
+    await denver.clock("2026-05-27T13:00")
+    refusal = await denver.may_not(episode(flo), "discharge", GONE)
+    assert (refusal.guards, refusal.fact("channels")["value"]) == ({"channels"}, 1)
+    refusal = await denver.may_not(episode(fen), "discharge", GONE)
+    assert (refusal.guards, refusal.fact("attempts")["value"]) == ({"attempts"}, 2)
+    await denver.cares(episode(fay), "discharge", GONE)
+    (gone,) = await denver.said(fay, "patient_discharged")
+    told = [gone[k] for k in ("reason", "discharged_on", "last_service_on", "los_days", "teds_reason")]
+    assert told == ["dropped_out_no_contact", "2026-05-27", "2026-04-27", 14, "dropped_out"]
+    assert len(await denver.said(fay, "seat_released")) == 1
+    assert (await denver.course(episode(fay)))["state"] == "DISCHARGED"
+
+    # Nobody waits for her any more, and no reminder goes out.
+    before = len(await denver.said(fay, "notification_sent"))
+    await mornings.live(date(2026, 5, 29))
+    await mornings.live(date(2026, 6, 1))
+    assert (await denver.said(fay, "session_missed"))[-1]["local_date"] == "2026-05-27"
+    assert len(await denver.said(fay, "notification_sent")) == before

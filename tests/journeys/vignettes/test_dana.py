@@ -35,9 +35,7 @@ pytestmark = pytest.mark.slow
 OUTPATIENT = {"edition": "3", "code": "1"}
 INTENSIVE = {"edition": "3", "code": "2.1"}
 SOBER = goal("sobriety")
-CALMER = goal(
-    "mental_health", kind="instrument", instrument="phq9", comparator="<=", target=9, window_days=7
-)
+CALMER = goal("mental_health", kind="instrument", instrument="phq9", comparator="<=", target=9, window_days=7)
 PREPARED = goal("relapse_prevention", required=False)
 MEETINGS = goal(
     "support_network", kind="count", instrument="meeting_12step", comparator=">=", target=6, window_days=28

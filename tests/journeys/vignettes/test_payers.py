@@ -111,6 +111,8 @@ async def test_art_and_bea_3_one_room_and_two_payers(own_story: OPEN) -> None:
     ]
     assert [s["dow"] for s in changed["slots"]] == [MON, WED, FRI]
     assert await raleigh.said(art, "schedule_infeasible") == []
+    course = await raleigh.course(art)
+    assert (course["planned_minutes"], course["weekly_minutes"]) == (540, 540)
     await raleigh.meets("2026-03-13", present(art), present(bea), group="two")
     for on in ("2026-03-16", "2026-03-18", "2026-03-20"):
         await raleigh.meets(on, present(art), present(bea), group="two")

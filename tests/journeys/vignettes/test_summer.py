@@ -1,68 +1,13 @@
-"""April to July: Kai (4), Rosa and the bundles (9), Uma, Vic and Wes (10), as far as intake goes."""
+"""May to August: Rosa and the bundles (9), Uma, Vic and Wes (10)."""
 
 from typing import Any
 
-import pytest
-
-from tests.journeys.vignettes.clinic import ASSESSED, PACK, Clinic, answers, form, screening
+from tests.journeys.vignettes.clinic import ASSESSED, Clinic, answers, form, screening
 from tests.journeys.vignettes.conftest import OPEN
 
-pytestmark = pytest.mark.slow
 SNOMED = "http://snomed.info/sct"
 COVERED = {"payer_id": "payer", "plan_kind": "commercial", "status": "active", "auth_required": False}
 CERTIFIED_BY_NOBODY = {"primary_clinician_id": "clinician", "program_kind": "sud"}
-
-
-async def test_kai_4_a_minor_and_a_parent_sign_and_the_parents_word_ends_with_childhood(story: OPEN) -> None:
-    phoenix = await story("phoenix", "2026-04-13T14:00", "America/Phoenix")
-    after_school = {"dow": [1, 2, 3, 5], "start_local": "16:00", "end_local": "18:00"}
-    await phoenix.opens("phoenix", group=after_school)
-    kai = await phoenix.refers(site="phoenix", source="school", birth_date="2008-05-20")
-
-    # S1: the mother signs. Without Kai's signature there is no consent, and no screening.
-    await phoenix.clock("2026-04-13T15:00")
-    await phoenix.signs(kai, *({**c, "signers": ["parent_or_guardian"]} for c in PACK))
-    assert {e["kind"] for e in await phoenix.said(kai, "consent_granted")} == {"contact_preferences"}
-    refusal = await phoenix.refuses(f"{kai}/screening", screening())
-    assert refusal.fact("treatment_consent")["signature_missing"] == ["patient"]
-    await phoenix.clock("2026-04-14T15:20")
-    drafts = [c for c in (await phoenix.get(kai))["consents"] if c["missing"]]
-    for draft in drafts:
-        await phoenix.does(f"{kai}/consents/{draft['id']}/signatures", {"signer": "patient"})
-    granted = {e["kind"]: e for e in await phoenix.said(kai, "consent_granted")}
-    assert granted["treatment"]["signers"] == ["parent_or_guardian", "patient"]
-    await phoenix.does(f"{kai}/screening", screening())
-
-    # A minor is rated by the third edition, and admitted to a program for adolescents.
-    await phoenix.clock("2026-04-17T15:00")
-    fourth = {**ASSESSED, "recommended_level": {"edition": "4", "code": "2.1"}}
-    assert "edition" in (await phoenix.refuses(f"{kai}/assessment", fourth)).guards
-    await phoenix.does(f"{kai}/assessment", ASSESSED)
-    await phoenix.does(f"{kai}/coverage", {**COVERED, "plan_kind": "medicaid"})
-
-    # S2: below 360 minutes is not this level, and 480 on four days is. 540 is never asked for.
-    wish = {"earliest_start": "2026-04-20", "days_per_week": 4, "program_kind": "sud"}
-    for minutes in (359, 1200):
-        refusal = await phoenix.refuses(f"{kai}/seat-request", {**wish, "weekly_minutes": minutes})
-        assert refusal.guards == {"minutes_in_band"}
-        assert "360" in refusal.body["detail"]
-    await phoenix.does(f"{kai}/seat-request", {**wish, "weekly_minutes": 480})
-
-    # S3
-    await phoenix.clock("2026-04-20T15:30")
-    adults = {"program_id": "adult_sud_day", **CERTIFIED_BY_NOBODY}
-    assert (await phoenix.refuses(f"{kai}/admission", adults)).guards == {"program_age"}
-    await phoenix.does(f"{kai}/admission", {"program_id": "adolescent_6h", **CERTIFIED_BY_NOBODY})
-    (admitted,) = await phoenix.said(kai, "patient_admitted")
-    assert (admitted["age_band"], admitted["planned_end_on"]) == ("adolescent", "2026-07-19")
-
-    # S5: of age at local midnight: what the mother alone signed is over, what Kai signed too goes on.
-    await phoenix.clock("2026-05-19T23:59")
-    assert await phoenix.said(kai, "consent_expired") == []
-    await phoenix.clock("2026-05-20T00:01")
-    (expired,) = await phoenix.said(kai, "consent_expired")
-    assert (expired["kind"], expired["expired_at"]) == ("contact_preferences", "2026-05-20T07:00:00Z")
-    assert {c["kind"] for c in (await phoenix.get(kai))["consents"]} == {"treatment", "part2_tpo"}
 
 
 def person(id: str, **more: Any) -> dict[str, Any]:

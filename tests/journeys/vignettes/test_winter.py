@@ -1,11 +1,8 @@
 """February and March: Mel and Cal (5), Omar, Noor, Pia and Quy (6)."""
 
-import pytest
-
-from tests.journeys.vignettes.clinic import ASSESSED, Clinic, answers, edition_4, screening
+from tests.journeys.vignettes.clinic import ASSESSED, Clinic, answers, edition_4, present, screening
 from tests.journeys.vignettes.conftest import OPEN
 
-pytestmark = pytest.mark.slow
 DAY_GROUP = {"dow": [2, 3, 4, 5], "start_local": "09:00", "end_local": "12:00"}
 COVERED = {"payer_id": "payer", "plan_kind": "commercial", "status": "active", "auth_required": True}
 
@@ -109,28 +106,37 @@ async def test_mel_5_detox_first_and_nothing_measured_before_counts(story: OPEN)
     (admitted,) = await albany.said(mel, "patient_admitted")
     assert {r["instrument"]: r.get("total") for r in admitted["baseline"]}["phq9"] == 12
 
+    # S10: the change counts from what was measured after the detox; withdrawal is no start of treatment.
+    episode = mel.replace("referrals", "episodes")
+    await albany.agrees(episode)
+    await albany.meets("2026-02-17", present(episode))
+    await albany.meets("2026-02-24", present(episode), until="09:05")
+    measured = await albany.measures(episode, "phq9", [1, 2, 1, 2, 1, 2, 1, 1, 0])
+    told = [measured[k] for k in ("total", "band", "baseline_total", "change", "reliable_change")]
+    assert told == [11, "moderate", 12, -1, "none"]
+
 
 async def test_cal_5_left_early_is_given_up_after_fourteen_days_without_contact(story: OPEN) -> None:
-    albany = await story("albany-cal", "2026-02-17T11:00")
+    albany = await story("albany-cal", "2026-02-24T11:00")
     await albany.opens("albany-cal")
     cal, dan = await in_withdrawal(albany), await in_withdrawal(albany)
     for who in (cal, dan):
         await albany.does(f"{who}/detox", {"setting": "detox_facility", "trigger": "cows"})
 
     # S11: left early and not cleared: nothing changes.
-    await albany.clock("2026-02-20T03:00")
+    await albany.clock("2026-02-27T03:00")
     for who in (cal, dan):
         await albany.does(f"{who}/detox-return", {"outcome": "left_early", "medically_cleared": False})
         assert await albany.stage(who) == "DETOX_REFERRED"
-    for day in ("2026-02-21", "2026-02-25", "2026-03-02"):
+    for day in ("2026-02-28", "2026-03-04", "2026-03-09"):
         await albany.clock(f"{day}T10:00")
         await albany.does(f"{cal}/contacts", {"channel": "phone", "reached": False})
     await albany.does(f"{dan}/contacts", {"channel": "phone", "reached": True})
     gone = {"reason": "unreachable", "alternatives": ["3.7"]}
-    await albany.clock("2026-03-05T10:00")
+    await albany.clock("2026-03-12T10:00")
     refusal = await albany.refuses(f"{cal}/decline", gone)
     assert refusal.fact("contact_days_over")["days"] == 13
-    await albany.clock("2026-03-06T10:00")
+    await albany.clock("2026-03-13T10:00")
     await albany.does(f"{cal}/decline", gone)
     (declined,) = await albany.said(cal, "referral_declined")
     assert (declined["reason"], declined["alternatives_offered"][0]["code"]) == ("unreachable", "3.7")
