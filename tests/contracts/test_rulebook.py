@@ -55,6 +55,12 @@ class TestSources:
     def test_the_defaults_hold_at_every_place(self) -> None:
         assert rulebook.__wrapped__().band(*ADULT).min_minutes == 540
 
+    @pytest.mark.parametrize("level", [LevelOfCare(code="1"), LevelOfCare(edition="4", code="1.5")])
+    def test_what_is_below_540_minutes_is_a_level_in_both_editions(self, level: LevelOfCare) -> None:
+        band = rulebook.__wrapped__().band(level, AgeBand.ADULT)
+        assert band.holds(539)
+        assert not band.holds(540)
+
     @pytest.mark.parametrize("table", ["matching", "payer", "checkins", "intake"])
     def test_a_table_without_a_source_is_refused(self, table: str) -> None:
         bare = {k: v for k, v in DEFAULT[table].items() if k != "cite"}
