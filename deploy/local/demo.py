@@ -108,7 +108,7 @@ async def _play(stack: Stack, script: Script, console: Console) -> tuple[Lived, 
             bar.update(task, advance=1, description=name, note=note)
 
         lived = await live(stack, script, tell)
-    story = await read_story(stack, script.opens_on)
+    story = await read_story(stack, script)
     return lived, story, await examine(stack)
 
 
@@ -118,6 +118,7 @@ def _document(
     return {
         "seed": script.seed,
         "outcomes": story.outcomes,
+        "shares": [share.document() for share in story.shares],
         "adds_up": story.adds_up,
         "events": story.events,
         "reconcile": findings.counts(),

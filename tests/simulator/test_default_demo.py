@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.long]
 async def _live(stack: Stack) -> tuple[Lived, Story, dict[str, int]]:
     script = Script()
     lived = await live(stack, script)
-    return lived, await read_story(stack, script.opens_on), (await examine(stack)).counts()
+    return lived, await read_story(stack, script), (await examine(stack)).counts()
 
 
 @pytest.fixture(scope="module")

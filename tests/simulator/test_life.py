@@ -16,7 +16,7 @@ SCRIPT = Script(sites=2, patients=14, weeks=4, seed=11, warm_up_weeks=1)
 
 async def _live(stack: Stack) -> tuple[Lived, Story, dict[str, int]]:
     lived = await live(stack, SCRIPT)
-    return lived, await read_story(stack, SCRIPT.opens_on), (await examine(stack)).counts()
+    return lived, await read_story(stack, SCRIPT), (await examine(stack)).counts()
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,17 @@ from rich.console import Console
 
 from deploy.local.simulator.outcomes import (
     ADMITTED,
+    AFTERCARE,
     DECLINED,
     DISCHARGED,
     OFFERS,
     REFERRED,
+    STEPPED_UP,
     WAITLISTED,
     Standing,
     Told,
     disagreements,
+    endings,
     outcomes_of,
 )
 from deploy.local.simulator.report import Story, print_tables
@@ -34,7 +37,8 @@ STORY = [
     told(DECLINED, "e1", reason="no_coverage"),
     told(DECLINED, "e2", reason="unreachable"),
     *(told(ADMITTED, f"e{n}") for n in (3, 4, 5)),
-    told(DISCHARGED, "e3", reason="completed_goals"),
+    told(DISCHARGED, "e3", reason="completed_goals", teds_reason="completed"),
+    told(AFTERCARE, "e4"),
     told(WAITLISTED, "e6", priority_reason="routine"),
     told(WAITLISTED, "e5", priority_reason="authorization_pended"),
     told(OFFERS["made"], "e6"),
@@ -77,8 +81,8 @@ def test_an_alert_counts_once_for_whatever_befell_it() -> None:
 
 
 def test_a_state_that_nobody_foresaw_is_shown_and_counted() -> None:
-    standing = replace(STANDING, episodes={"ATTENDING": 1, "STEPPING_UP": 1, "DISCHARGED": 1})
-    assert outcomes_of(STORY, standing)["in_care"] == {"attending": 1, "stepping_up": 1}
+    standing = replace(STANDING, episodes={"STEPPING_UP": 1, "AFTERCARE": 1, "DISCHARGED": 1})
+    assert outcomes_of(STORY, standing)["in_care"] == {"aftercare": 1, "stepping_up": 1}
     assert disagreements(STORY, standing) == []
 
 
@@ -87,9 +91,13 @@ TAMPERED: dict[str, Callable[[list[Told]], list[Told]]] = {
     "a decline is doubled": lambda story: [*story, told(DECLINED, "e1", reason="other")],
     "an admission is missing": lambda story: [e for e in story if e[:2] != (ADMITTED, "e4")],
     "somebody was never referred": lambda story: [e for e in story if e[:2] != (REFERRED, "e7")],
-    "a discharge is made up": lambda story: [*story, told(DISCHARGED, "e4", reason="other")],
+    "a discharge is made up": lambda story: [
+        *story,
+        told(DISCHARGED, "e4", reason="other", teds_reason="other"),
+    ],
     "a discharge moved to somebody else": lambda story: [
-        told(DISCHARGED, "e6", reason="other") if e[0] == DISCHARGED else e for e in story
+        told(DISCHARGED, "e6", reason="other", teds_reason="other") if e[0] == DISCHARGED else e
+        for e in story
     ],
     "a declined person is admitted, another one is not": lambda story: [
         told(ADMITTED, "e0") if e[:2] == (ADMITTED, "e5") else e for e in story
@@ -115,11 +123,25 @@ def test_books_that_say_something_else_do_not_add_up(standing: Standing) -> None
     assert disagreements(STORY, standing)
 
 
+def test_going_on_to_aftercare_completes_a_treatment_and_coming_back_resumes_it() -> None:
+    assert endings(STORY) == {"e3": "completed", "e4": "completed"}
+    later = told(DISCHARGED, "e4", reason="moved", teds_reason="other")
+    assert endings([*STORY, later])["e4"] == "completed"
+    back = told(STEPPED_UP, "e4", kind="readmit")
+    assert "e4" not in endings([*STORY, back])
+    assert endings([*STORY, back, later])["e4"] == "other"
+
+
+def test_an_end_of_treatment_that_progress_does_not_keep_does_not_add_up() -> None:
+    books = replace(STANDING, episodes={"ATTENDING": 2, "DISCHARGED": 1})
+    assert any("treatment ended" in sentence for sentence in disagreements(STORY, books))
+
+
 def shown(wrong: list[str]) -> str:
     console = Console(width=120)
     with console.capture() as caught:
         outcomes = outcomes_of(STORY, STANDING)
-        print_tables(console, Story(outcomes, outcomes, {}, wrong), {"lost": 0}, 20)
+        print_tables(console, Story(outcomes, outcomes, {}, wrong=wrong), {"lost": 0}, 20)
     return caught.get()
 
 

@@ -8,6 +8,7 @@ from statistics import mean, median, pstdev
 
 import pytest
 
+from deploy.local.simulator.groups import seats_of
 from deploy.local.simulator.parameters import parameters, pick
 from deploy.local.simulator.people import (
     COMPLETED,
@@ -18,7 +19,6 @@ from deploy.local.simulator.people import (
     draw_uses,
     people_of,
 )
-from deploy.local.simulator.staff import seats_of
 
 EPISODES = 40_000
 MONDAY = date(2026, 1, 5)
@@ -226,13 +226,17 @@ def test_a_small_network_has_its_rare_cases_too() -> None:
     assert any(p.plan_kind == "medicare" for p in people)
 
 
-def test_seats_are_few_more_than_people_expected_at_a_time() -> None:
-    seats = seats_of(50, 200, 231)
-    figures = FIGURES.arrivals
-    expected = 50 * 200 * figures.admitted_per_request * figures.mean_stay_days / 231
-    assert sum(seats) == pytest.approx(FIGURES.capacity.factor * expected, abs=1)
-    assert max(seats) - min(seats) <= 1
-    assert min(seats_of(3, 1, 231)) == FIGURES.capacity.fewest
+def test_seats_have_a_margin_of_square_roots_that_small_sites_need_most() -> None:
+    def beside(requests: int) -> float:
+        census = requests * FIGURES.arrivals.admitted_per_request * FIGURES.arrivals.mean_stay_days / 231
+        return sum(seats_of(requests, 231).values()) / census
+
+    assert beside(20) > beside(100) > beside(2_000)
+    expected = 2_000 * FIGURES.arrivals.admitted_per_request * FIGURES.arrivals.mean_stay_days / 231
+    taken = expected * 3.28 / 5
+    margin = FIGURES.capacity.margin * (math.sqrt(0.525 * taken) + math.sqrt(0.475 * taken))
+    assert sum(seats_of(2_000, 231).values()) == pytest.approx(taken + margin, abs=2)
+    assert min(seats_of(1, 231).values()) >= 1
 
 
 def test_every_table_of_figures_names_its_source() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from deploy.local.simulator import answers
 from deploy.local.simulator.api import Reply, side_by_side
+from deploy.local.simulator.groups import Groups
 from deploy.local.simulator.parameters import parameters
 from deploy.local.simulator.scene import Member, Scene, next_workday
 
@@ -21,14 +22,16 @@ EXTENSION_NOTICE_DAYS = 14
 CHECK_IN_DAYS = 14
 AFTERCARE_DAYS = 90
 LOST_CALLS = 3
+CONTINUING_LEVEL = "1"
 View = Mapping[str, Any]
 
 
 class Clinic:
     """Looks at every running episode once a working day and does what is due."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, groups: Groups) -> None:
         self._scene = scene
+        self._groups = groups
         self.today = date.min
         self.states: dict[str, int] = {}
 
@@ -294,6 +297,8 @@ class Clinic:
         path = f"/v1/recommendations/{rid}"
         step = f"{member.key}/recommendation/{self.today}/{recommendation.get('direction')}"
         if rng.random() < parameters().after.recommendation_agreed:
+            if (recommendation.get("to_level") or {}).get("code") == CONTINUING_LEVEL:
+                await self._room_to_continue(member)
             body: dict[str, Any] = {
                 "effective_on": next_workday(self.today).isoformat(),
                 "patient_agreed": True,
@@ -304,6 +309,12 @@ class Clinic:
             reply = await self._scene.api.do("progress", f"{path}/decline", body, ROLE, step=step)
         if reply.done:
             await self._scene.settle()
+
+    async def _room_to_continue(self, member: Member) -> None:
+        """A site opens its shorter groups when the first person needs them."""
+        site = self._scene.site(member.person.site_id)
+        for block in sorted({block for _, block in member.person.availability}):
+            await self._groups.open_continuing(site, block)
 
 
 def _day(value: object) -> date | None:

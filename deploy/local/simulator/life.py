@@ -52,6 +52,13 @@ class Script:
         return 7 * (self.warm_up_weeks + self.weeks)
 
     @property
+    def asking_days(self) -> int:
+        """Days on which people call; whoever is admitted is followed through the rest."""
+        figures = parameters()
+        planned = figures.episode.network_90d.planned_end_days.mean
+        return self.days - round(min(planned, figures.span.follow_at_most * self.days))
+
+    @property
     def opens_on(self) -> date:
         """First day after the warm-up."""
         return STARTS_ON + timedelta(weeks=self.warm_up_weeks)
@@ -108,8 +115,8 @@ async def live(
         scene = Scene(script.seed, api, sites, keeper.quiet)
         staff = Staff(scene)
         shares = {s.id: n for s, n in zip(sites, _split(script.patients, len(sites)), strict=True)}
-        await staff.open_network(max(shares.values()), script.days, STARTS_ON)
-        staff.expect_people(shares, script.days, STARTS_ON)
+        await staff.open_network(shares, script.asking_days, STARTS_ON, script.ends_on)
+        staff.expect_people(shares, script.asking_days, STARTS_ON)
         lived = Lived()
         if script.referrals is not None:
             lived.bundles = await staff.take_bundles(script.bundles(), STARTS_ON)

@@ -1,7 +1,7 @@
 """What became of everybody, and whether it adds up: events on one side, how people stand on the other."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,11 @@ REFERRED = "intake.referral_received.v1"
 DECLINED = "intake.referral_declined.v1"
 ADMITTED = "intake.patient_admitted.v1"
 DISCHARGED = "progress.patient_discharged.v1"
+SCREENED = "intake.patient_screened.v1"
+AFTERCARE = "progress.aftercare_planned.v1"
+EXTENDED = "progress.extension_approved.v1"
+STEPPED_DOWN = "progress.step_down_approved.v1"
+STEPPED_UP = "progress.step_up_approved.v1"
 WAITLISTED = "intake.patient_waitlisted.v1"
 OFFERS = {
     "made": "intake.waitlist_offer_made.v1",
@@ -30,10 +35,10 @@ PAYER_REASONS = ("authorization_pended", "coverage_pended")
 PEOPLE = {
     "intake.detox_referred.v1": "sent_to_detox",
     "scheduling.session_attended.v1": "attended",
-    "progress.extension_approved.v1": "extended",
-    "progress.step_down_approved.v1": "stepped_down",
-    "progress.step_up_approved.v1": "stepped_up",
-    "progress.aftercare_planned.v1": "aftercare_planned",
+    EXTENDED: "extended",
+    STEPPED_DOWN: "stepped_down",
+    STEPPED_UP: "stepped_up",
+    AFTERCARE: "aftercare_planned",
     "progress.alumni_enrolled.v1": "alumni",
 }
 """Events of which each person counts once."""
@@ -43,10 +48,12 @@ TIMES = {
     "intake.consent_revoked.v1": "consents_revoked",
 }
 """Events of which each counts."""
-WANTED = (REFERRED, DECLINED, ADMITTED, DISCHARGED, WAITLISTED, *OFFERS.values(), *PEOPLE, *TIMES)
+WANTED = (SCREENED, REFERRED, DECLINED, ADMITTED, DISCHARGED, WAITLISTED, *OFFERS.values(), *PEOPLE, *TIMES)
 
 ON_THE_WAY = ("REFERRED", "SCREENED", "DETOX_REFERRED", "ASSESSED", "WAITLISTED")
 IN_CARE = ("ADMITTED", "SCHEDULED", "ATTENDING", "STEP_UP_PENDING", "AFTERCARE", "ALUMNI")
+TREATED = ("AFTERCARE", "ALUMNI", "DISCHARGED")
+"""Whose intensive treatment is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,20 @@ def _alerts(told: Iterable[Told]) -> dict[str, int]:
     return {name: len(alerts) for name, alerts in found.items()}
 
 
-def disagreements(told: Iterable[Told], standing: Standing) -> list[str]:
+def endings(told: Iterable[Told]) -> dict[str, str]:
+    """How the treatment of each episode ended, as TEDS-D groups it: going on to aftercare completes it."""
+    ended: dict[str, str] = {}
+    for type, episode, _, body in told:
+        if type == AFTERCARE:
+            ended[episode] = "completed"
+        elif type == STEPPED_UP and body.get("kind") == "readmit":
+            ended.pop(episode, None)
+        elif type == DISCHARGED:
+            ended.setdefault(episode, str(body["teds_reason"]))
+    return ended
+
+
+def disagreements(told: Sequence[Told], standing: Standing) -> list[str]:
     """What does not add up, as sentences; none where everybody is accounted for exactly once.
 
     Events tell who was referred, declined, admitted and discharged; the services' own books tell
@@ -130,7 +150,9 @@ def disagreements(told: Iterable[Told], standing: Standing) -> list[str]:
     referred, declined, admitted, discharged = (each.total() for each in events.values())
     books = standing.referrals
     on_the_way, in_care = sum(standing.on_the_way().values()), sum(standing.in_care().values())
+    treated = sum(standing.episodes.get(state, 0) for state in TREATED)
     wrong = [
+        _sum("whose treatment ended", len(endings(told)), {"after it in progress's books": treated}),
         _sum("referred", referred, {"on the way": on_the_way, "declined": declined, "admitted": admitted}),
         _sum("admitted", admitted, {"in care": in_care, "discharged": discharged}),
         _sum("referrals in intake's books", sum(books.values()), {"referred": referred}),

@@ -88,10 +88,14 @@ class Arrivals(Figures):
     mean_stay_days: float
 
 
+class Span(Figures):
+    follow_at_most: float
+    """The part of a story in which nobody new calls."""
+
+
 class Capacity(Figures):
-    factor: float
-    """Seats for each person expected at a time."""
-    fewest: int
+    margin: float
+    """Seats beyond those expected to be taken, in square roots of them."""
 
 
 class Contact(Figures):
@@ -286,6 +290,15 @@ class Week(Figures):
     free: dict[str, float]
 
 
+class Published(BaseModel):
+    """A figure from a source, to hold a share against."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    percent: float
+    cite: str
+
+
 class Parameters(BaseModel):
     """Every figure of the model of people."""
 
@@ -294,6 +307,7 @@ class Parameters(BaseModel):
     version: str
     mix: Mix
     arrivals: Arrivals
+    span: Span
     capacity: Capacity
     funnel: Funnel
     contact: Contact
@@ -314,6 +328,8 @@ class Parameters(BaseModel):
     after: After
     week: Week
     staff: StaffFigures
+    published: dict[str, tuple[Published, ...]]
+    """By the name of a share in the outcome table."""
 
     def assumptions(self) -> list[str]:
         """Names of the tables in which a number was chosen rather than found."""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 from rich.console import Console
@@ -11,7 +11,10 @@ from rich.table import Table
 
 from deploy.local.network import Network
 from deploy.local.secrets import OPERATOR, SERVICES
+from deploy.local.simulator.forecast import expected
+from deploy.local.simulator.life import STARTS_ON, Script
 from deploy.local.simulator.outcomes import ALERTS, WANTED, Standing, Told, disagreements, outcomes_of
+from deploy.local.simulator.shares import Share, measured, print_shares
 
 _TYPES = "SELECT type, count(*) AS n FROM {schema}.outbox GROUP BY type"
 _STORY = """SELECT type, correlation_id, aggregate_id, at, body::jsonb AS body FROM {schema}.outbox
@@ -56,6 +59,8 @@ class Story:
     outcomes: dict[str, Any]
     shown: dict[str, Any]
     events: dict[str, int]
+    shares: list[Share] = field(default_factory=list)
+    """Shares of those who asked and of those who were treated, beside what was to be expected."""
     wrong: list[str] = field(default_factory=list)
     """What does not add up."""
 
@@ -64,7 +69,7 @@ class Story:
         return not self.wrong
 
 
-async def read_story(network: Network, opens_on: date) -> Story:
+async def read_story(network: Network, script: Script) -> Story:
     """Count people and events from the outboxes and the books, by the read-only operator."""
     import asyncpg
 
@@ -85,12 +90,13 @@ async def read_story(network: Network, opens_on: date) -> Story:
     finally:
         await db.close()
     told: list[Told] = [(r["type"], str(r["body"]["episode_id"]), r["at"], r["body"]) for r in rows]
-    since = datetime.combine(opens_on, time(), tzinfo=rows[0]["at"].tzinfo) if rows else None
+    since = datetime.combine(script.opens_on, time(), tzinfo=rows[0]["at"].tzinfo) if rows else None
     shown = [each for each in told if since is not None and each[2] >= since]
     return Story(
         outcomes_of(told, standing),
         outcomes_of(shown, standing),
         dict(sorted(events.items())),
+        measured(told, expected(script.asking_days, script.days, STARTS_ON)),
         disagreements(told, standing),
     )
 
@@ -104,6 +110,8 @@ def print_tables(console: Console, story: Story, reconciled: dict[str, int], wee
     console.print(_everybody(story, weeks))
     for sentence in _sums(story):
         console.print(sentence)
+    console.print()
+    print_shares(console, story.shares)
     console.print()
     console.print(_on_their_way(story, weeks))
     console.print()

@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from deploy.local.simulator.parameters import parameters
-from deploy.local.simulator.scene import Scene, Site
+from deploy.local.simulator.scene import Member, Scene, Site
 from deploy.local.trouble import Trouble
 
 ROLE = "scheduler"
@@ -16,14 +16,6 @@ LEADERS = {
     "continuing": ("08:00", "22:00"),
     "floating": ("08:00", "22:00"),
 }
-LEADS = {"09:00": "early", "18:00": "late", "10:00": "continuing", "17:00": "continuing"}
-"""By the start of a group, who leads it; the floating clinician stands in."""
-HELD_IN = {"09:00": "large", "18:00": "large", "10:00": "small", "17:00": "small"}
-
-
-def leader(site: Site, start_local: str) -> str:
-    """Who leads the groups of a site that start then."""
-    return f"{site.id}-{LEADS[start_local]}"
 
 
 class Scheduler:
@@ -98,17 +90,15 @@ class Scheduler:
         for plan in reply.body.get("items", []) if reply.done else []:
             if plan["stage"] != "proposed":
                 continue
-            for shift in plan["shifts"]:
-                if not await self._answer(plan["plan_id"], shift["episode_id"], today):
+            moved = [m for s in plan["shifts"] if (m := self._scene.members.get(s["episode_id"]))]
+            for member in sorted(moved, key=lambda each: each.key):
+                if not await self._answer(plan["plan_id"], member, today):
                     break
 
-    async def _answer(self, plan: str, episode: str, today: date) -> bool:
-        member = self._scene.members.get(episode)
-        if member is None:
-            return False
-        agrees = self._scene.luck(member, f"move/{plan}").random() < parameters().staff.agrees_to_move
+    async def _answer(self, plan: str, member: Member, today: date) -> bool:
+        agrees = self._scene.luck(member, f"move/{today}").random() < parameters().staff.agrees_to_move
         body = {"agreed_by_patient": agrees, "agreed_by_clinician": True}
-        path = f"/v1/week-plans/{plan}/moves/{episode}"
+        path = f"/v1/week-plans/{plan}/moves/{member.episode_id}"
         step = f"{member.key}/move/{today}"
         reply = await self._scene.api.do("scheduling", path, body, "clinician", step=step, expected=True)
         self.moves += agrees and reply.done

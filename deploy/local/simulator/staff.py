@@ -1,20 +1,17 @@
 """The staff of a simulated network: they act only through the public HTTP APIs."""
 
-import math
 from collections.abc import Mapping
 from datetime import date, timedelta
-from itertools import pairwise
 
 from deploy.local.simulator.clinic import Clinic
 from deploy.local.simulator.front_desk import FrontDesk
-from deploy.local.simulator.parameters import parameters
+from deploy.local.simulator.groups import Groups, seats_of
 from deploy.local.simulator.people import draw_person, people_of
 from deploy.local.simulator.roll_call import RollCall
-from deploy.local.simulator.scene import Scene, Site
-from deploy.local.simulator.scheduler import HELD_IN, Scheduler, leader
+from deploy.local.simulator.scene import Scene
+from deploy.local.simulator.scheduler import Scheduler
 from deploy.local.trouble import Trouble
 
-SMALLEST_LEVEL_1 = 12
 FIRST_BUNDLE = 9000
 """Where the numbers of people behind real bundles begin, far from those drawn."""
 
@@ -25,12 +22,13 @@ class Staff:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self.front_desk = FrontDesk(scene)
-        self.clinic = Clinic(scene)
+        self.groups = Groups(scene)
+        self.clinic = Clinic(scene, self.groups)
         self.roll_call = RollCall(scene)
         self.scheduler = Scheduler(scene)
 
-    async def open_network(self, requests_per_site: int, days: int, starts_on: date) -> None:
-        """Open the sites and their groups, with few more seats than people expected at a time."""
+    async def open_network(self, requests: dict[str, int], span: int, starts_on: date, ends_on: date) -> None:
+        """Open the sites and their groups, for those who will ask within so many days."""
         for site in self._scene.sites:
             await self._must(
                 "/v1/sites",
@@ -46,14 +44,10 @@ class Staff:
         await self._scene.settle()
         for site in self._scene.sites:
             await self.scheduler.open(site)
-            await self.scheduler.close_holidays(site, starts_on, starts_on + timedelta(days=days))
+            await self.scheduler.close_holidays(site, starts_on, ends_on)
         await self._scene.settle()
-        for site, seats in zip(
-            self._scene.sites, seats_of(len(self._scene.sites), requests_per_site, days), strict=True
-        ):
-            for group in groups_of(site, seats):
-                await self._must("/v1/groups", group, str(group["group_id"]))
-        await self._scene.settle()
+        for site in self._scene.sites:
+            await self.groups.open_intensive(site, seats_of(max(requests.values()), span))
 
     async def _must(self, path: str, body: dict[str, object], step: str) -> None:
         reply = await self._scene.api.do("scheduling", path, body, "scheduler", step=step)
@@ -64,11 +58,13 @@ class Staff:
                 code="open",
             )
 
-    def expect_people(self, requests_per_site: dict[str, int], days: int, starts_on: date) -> None:
+    def expect_people(self, requests: dict[str, int], span: int, starts_on: date) -> None:
         """Put everybody who will call into the desk diary; the last weekend's callers come on the Friday."""
-        last_workday = starts_on + timedelta(days=days - 3)
+        last_workday = starts_on + timedelta(days=span - 1)
+        while last_workday.weekday() > 4:
+            last_workday -= timedelta(days=1)
         for site in self._scene.sites:
-            for person in people_of(self._scene.seed, site.id, requests_per_site[site.id], days, starts_on):
+            for person in people_of(self._scene.seed, site.id, requests[site.id], span, starts_on):
                 asked_on = starts_on + timedelta(days=person.arrives)
                 self.front_desk.expect(person, min(asked_on, last_workday))
 
@@ -88,52 +84,3 @@ class Staff:
         await self.scheduler.work(today)
         await self.clinic.work(today)
         await self.front_desk.work(today)
-
-
-def seats_of(sites: int, requests: int, days: int) -> list[int]:
-    """Seats of each site: a little more than people are expected at a time, rounded over the network."""
-    figures, room = parameters().arrivals, parameters().capacity
-    census = requests * figures.admitted_per_request * figures.mean_stay_days / days
-    upto = [math.ceil(room.factor * census * n) for n in range(sites + 1)]
-    return [max(room.fewest, more - less) for less, more in pairwise(upto)]
-
-
-def groups_of(site: Site, seats: int) -> list[dict[str, object]]:
-    """The weekly groups of one site: mornings and evenings, and shorter ones for those who step down."""
-    iop: dict[str, object] = {"site_id": site.id, "levels": ["2.1"], "dow": [1, 2, 3, 4, 5]}
-    groups: list[dict[str, object]] = [
-        {
-            **iop,
-            "group_id": f"{site.id}-morning",
-            "kind": "early_recovery_skills",
-            "capacity": math.ceil(seats / 2),
-            "start_local": "09:00",
-            "end_local": "12:00",
-        },
-        {
-            **iop,
-            "group_id": f"{site.id}-evening",
-            "kind": "relapse_prevention",
-            "capacity": max(1, seats // 2),
-            "start_local": "18:00",
-            "end_local": "21:00",
-        },
-        *(
-            {
-                "site_id": site.id,
-                "group_id": f"{site.id}-continuing-{block}",
-                "kind": "process",
-                "levels": ["1"],
-                "capacity": max(SMALLEST_LEVEL_1, seats),
-                "dow": [1, 2, 3, 4, 5],
-                "start_local": start,
-                "end_local": end,
-            }
-            for block, start, end in (("morning", "10:00", "11:30"), ("evening", "17:00", "18:30"))
-        ),
-    ]
-    return [
-        group | {"facilitator_id": leader(site, start), "room_id": HELD_IN[start]}
-        for group in groups
-        if (start := str(group["start_local"]))
-    ]
