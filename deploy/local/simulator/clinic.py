@@ -1,6 +1,6 @@
 """Clinicians: plans, weekly measures, recommendations, outreach, and how a stay ends."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import date, timedelta
 from functools import partial
 from typing import Any
@@ -34,6 +34,7 @@ class Clinic:
         self._groups = groups
         self.today = date.min
         self.states: dict[str, int] = {}
+        self._leaving: list[tuple[str, Callable[[], Awaitable[object]]]] = []
 
     async def work(self, today: date) -> None:
         """Everything clinicians do on one working day."""
@@ -49,7 +50,15 @@ class Clinic:
                 jobs.append(partial(self._look_after, member, view))
         await side_by_side(jobs)
         await self._scene.settle()
+        await self._let_go()
         await self._decide_recommendations()
+
+    async def _let_go(self) -> None:
+        """End what is to end, one after the other: each end frees seats for those who wait."""
+        leaving, self._leaving = sorted(self._leaving, key=lambda each: each[0]), []
+        for _, end in leaving:
+            await end()
+            await self._scene.settle()
 
     async def _do(self, member: Member, what: str, body: dict[str, Any], *, role: str = ROLE) -> Reply:
         path = f"/v1/episodes/{member.episode_id}/{what}"
@@ -66,21 +75,21 @@ class Clinic:
         elif state == "AFTERCARE":
             await self._follow_up(member)
         elif state == "ALUMNI":
-            await self._discharge(member, "completed_goals")
+            self._discharge(member, "completed_goals")
 
     async def _care(self, member: Member, brief: View) -> None:
         course, stay = member.person.course, member.stay(self.today)
         over = course.exit != "completed" and stay >= course.days
         if over and member.person.words not in ("completed_goals", "dropped_out_no_contact"):
             member.left = True
-            if await self._leave(member):
-                return
+            self._leave(member)
+            return
         if not member.plan_signed and stay >= 1:
             await self._sign_plan(member)
         if not over:
             await self._take_part(member, brief, stay)
         if course.exit == "completed" and stay >= course.planned_end + course.extension:
-            await self._plan_aftercare(member)
+            self._at_last(member, self._plan_aftercare)
             return
         if self._worth_a_look(brief, stay):
             view = await self._read(member)
@@ -179,7 +188,8 @@ class Clinic:
     async def _decide_extension(self, member: Member) -> None:
         approve = member.person.course.extension > 0
         body: dict[str, Any] = {"approve": approve}
-        body["reason"] = "clinical_need" if approve else "goals_within_reach"
+        if not approve:
+            body["reason"] = "goals_within_reach"
         await self._do(member, "extension", body)
 
     async def _reach_out(self, member: Member, view: View, stay: int) -> None:
@@ -191,9 +201,9 @@ class Clinic:
         ]
         channels = {c["channel"] for c in view.get("contacts") or ()}
         if last is None and stay >= NEVER_CAME_DAYS and len(tried) >= 2:
-            await self._discharge(member, "never_attended")
+            self._discharge(member, "never_attended")
         elif last is not None and away >= DROPPED_OUT_DAYS and len(tried) >= 3 and len(channels) >= 2:
-            await self._discharge(member, "dropped_out_no_contact")
+            self._discharge(member, "dropped_out_no_contact")
         elif away >= QUIET_BEFORE_OUTREACH_DAYS and (
             not tried or (self.today - max(tried)).days >= OUTREACH_EVERY_DAYS
         ):
@@ -202,59 +212,41 @@ class Clinic:
             reached = not gone and rng.random() < parameters().after.outreach_reached
             await self._do(member, "outreach", {"channel": CHANNELS[len(tried) % 3], "reached": reached})
 
-    async def _leave(self, member: Member) -> bool:
+    def _leave(self, member: Member) -> None:
         """End a stay early in the words of its cause."""
         words = member.person.words
         extra: dict[str, Any] = {}
         if words == "left_against_advice":
-            extra = {"risks_discussed": True, "signed": False, "aftercare_offered": True}
+            extra = {"risks_discussed": True}
         elif words == "administrative":
             extra = {"written_notice": True}
         elif words.startswith("transferred"):
-            extra = {"receiving_program": "receiving-program", "receiving_accepted": True}
-            if words == "transferred_higher_level":
-                extra["handoff_basis"] = "emergency"
-        elif words == "completed_court":
-            extra = {"written_notice": True}
-        return await self._discharge(member, words, **extra)
+            extra = {"receiving_program": "receiving-program"}
+        self._discharge(member, words, **extra)
 
-    async def _discharge(self, member: Member, reason: str, **extra: Any) -> bool:
-        reply = await self._do(member, "discharge", {"reason": reason, **extra}, role="director")
-        return reply.done
+    def _discharge(self, member: Member, reason: str, **extra: Any) -> None:
+        body = {"reason": reason, **extra}
+        self._at_last(member, partial(self._do, what="discharge", body=body, role="director"))
+
+    def _at_last(self, member: Member, end: Callable[[Member], Awaitable[object]]) -> None:
+        """Note an end for when everybody was looked after."""
+        self._leaving.append((member.key, partial(end, member)))
 
     async def _plan_aftercare(self, member: Member) -> None:
         body: dict[str, Any] = {
-            "meeting_on": self.today.isoformat(),
+            "meeting_held": True,
             "components": ["phone_checkins", "outpatient_reduced_groups", "alumni"],
             "relapse_prevention_plan": True,
         }
         path = f"/v1/episodes/{member.episode_id}/aftercare"
         step = f"{member.key}/aftercare/{self.today}"
-        # Whether the program may end is the product's to say: ask plainly first.
-        reply = await self._scene.api.do("progress", path, body, ROLE, step=step, expected=True)
-        if "last_week_closed" in reply.failed_guards:
-            member.finishing = True
-            return
-        if "exit_measures" in reply.failed_guards:
-            await self._measure_again(member)
-        if "goals_met" in reply.failed_guards:
+        # Whether every required goal is met is the product's to say: ask plainly first.
+        plain = await self._scene.api.do("progress", path, body, ROLE, step=step, expected=True)
+        if not plain.done:
             body["override_reason"] = "clinical_judgement"
-        if not reply.done:
-            reply = await self._scene.api.do("progress", path, body, ROLE, step=f"{step}/again")
-        if reply.done:
+            plain = await self._scene.api.do("progress", path, body, ROLE, step=f"{step}/override")
+        if plain.done:
             member.aftercare_since = self.today
-
-    async def _measure_again(self, member: Member) -> None:
-        """What was measured at the start is measured at the end."""
-        person, rng = member.person, self._scene.luck(member, f"exit/{self.today}")
-        for instrument, filled in (
-            ("phq9", answers.phq9(rng, person.phq9[-1])),
-            ("gad7", answers.gad7(rng, person.gad7[-1])),
-        ):
-            body = {"instrument": instrument, "answers": filled}
-            path = f"/v1/episodes/{member.episode_id}/measures"
-            step = f"{member.key}/measures/exit/{instrument}/{self.today}"
-            await self._scene.api.do("progress", path, body, ROLE, step=step)
 
     async def _follow_up(self, member: Member) -> None:
         """Make the calls that are due, and bring aftercare to its end."""
@@ -278,9 +270,9 @@ class Clinic:
             if self._scene.luck(member, "alumni").random() < after.alumni:
                 await self._do(member, "alumni", {"consented": True})
             else:
-                await self._discharge(member, "completed_goals")
+                self._discharge(member, "completed_goals")
         elif int(plan.get("missed") or 0) >= LOST_CALLS:
-            await self._discharge(member, "completed_goals")
+            self._discharge(member, "completed_goals")
 
     async def _decide_recommendations(self) -> None:
         """Decide what is open, one after the other: approvals move seats."""

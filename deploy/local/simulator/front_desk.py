@@ -31,7 +31,6 @@ class FrontDesk:
         self.assessor = Assessor(self._desk, self._assessed)
         self._seats = Seats(self._desk, self.assessor, self._payers)
         self._steps: dict[str, Step] = {
-            "refer": self._refer,
             "refer_again": self._refer_again,
             "call": self._call,
             "appointment": self.assessor.appointment,
@@ -75,7 +74,11 @@ class FrontDesk:
         self.open(today)
         theirs: dict[str, list[tuple[str, Member]]] = {}
         for step, member in self._desk.due():
-            theirs.setdefault(member.key, []).append((step, member))
+            if step == "refer":
+                # Of two who wait equally long the first to call comes first: the order must not be chance.
+                await self._refer(member)
+            else:
+                theirs.setdefault(member.key, []).append((step, member))
         await side_by_side([partial(self._one_after_the_other, steps) for steps in theirs.values()])
         await self._scene.settle()
         queue = await self._scene.api.read_all("intake", "/v1/queue", ADMISSIONS)
