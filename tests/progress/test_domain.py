@@ -472,18 +472,6 @@ class TestStepDownByMachine:
         assert story.last(RecommendationDeclined).reason == "expired"
         assert story.woke(f"recommendation_expires:{rid}") == []
 
-    def test_what_expired_is_recommended_anew_from_then_on_and_never_backwards(self) -> None:
-        story = recommended()
-        first, ends = story.state.step_down, story.now + timedelta(days=14)
-        story.now = ends
-        story.wakes.clear()
-        story.woke(f"recommendation_expires:{first}")
-        assert story.wakes == {"evaluate": ends}
-
-        story.up_to(ends)
-        assert story.state.step_down not in (None, first)
-        assert story.last(StepDownRecommended).expires_at == ends + timedelta(days=14)
-
     def test_new_minutes_supersede_it(self) -> None:
         story = recommended()
         first = story.state.step_down

@@ -82,3 +82,15 @@ def test_somebody_is_linked_runs_low_and_takes_a_consent_back(outcomes: dict[str
     assert outcomes["linked"] >= 1
     assert outcomes["authorizations_low"] >= 1
     assert outcomes["consents_revoked"] >= 1
+
+
+def test_clinicians_use_all_of_progress(demo: Any) -> None:
+    events = demo[1].events
+    wanted = (
+        "treatment_plan_drafted treatment_plan_approved treatment_plan_reviewed measures_due measures_missed "
+        "homework_assigned homework_returned recovery_activity_logged episode_held episode_resumed "
+        "relapse_responded step_down_approved step_up_approved recommendation_declined team_asked "
+        "community_referral_made referral_loop_closed review_task_closed aftercare_planned check_in_completed"
+    )
+    missing = [name for name in wanted.split() if not events.get(f"progress.{name}.v1")]
+    assert missing == []

@@ -5,14 +5,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
+from random import Random
 
 from contracts import instruments
 from contracts.rulebook import Rulebook, rulebook
+from deploy.local.simulator.clinic.leaving import ASK_IN_TIME
 from deploy.local.simulator.parameters import Parameters, parameters
 from deploy.local.simulator.people import COMPLETED, Person, generator, people_of
 from deploy.local.simulator.ways import ADMITTED, AUTHORIZED, NO_SHOW
 
 LIVES = 4_000
+HALF = 0.5
+HALF_A_WEEK = 4
 NEVER_SEEN = (NO_SHOW, "out_of_scope")
 SESSION_DAYS = {3: (0, 2, 4), 4: (0, 1, 2, 4), 5: (0, 1, 2, 3, 4)}
 GROUP_OF_EXIT = {
@@ -72,14 +76,19 @@ def bare_life(person: Person, days: int) -> Life:
         return Life(seen)
     course = person.course
     left = days - begins
-    trail = rules.progress.dropout_days if person.words == "dropped_out_no_contact" else 0
+    trail = {
+        # The last week has to close before the last meeting, which is held on a Monday.
+        "completed_goals": HALF_A_WEEK,
+        "dropped_out_no_contact": rules.progress.dropout_days,
+        "incarcerated": figures.absence.gone_days,
+    }.get(person.words, 0)
     group = COMPLETED if course.exit == COMPLETED else GROUP_OF_EXIT.get(course.exit, "other")
     down, up = _steps(person, int(min(course.days, left)), figures, rules)
     return Life(
         seen=True,
         admitted=True,
         ended=group if course.days + trail <= left else "",
-        extended=_extended(person, left, rules),
+        extended=_extended(person, left),
         stepped_down=down,
         stepped_up=up,
     )
@@ -101,28 +110,37 @@ def _begins(person: Person, figures: Parameters) -> int | None:
     )
 
 
-def _extended(person: Person, left: int, rules: Rulebook) -> bool:
-    """More days are asked for while the goals are open, some days before the program's planned end."""
-    asked = rules.program.default_days - rules.progress.extension_notice_days
-    still_there = asked < min(person.course.days, left)
-    return person.course.extension > 0 and person.goal_met_day > asked and still_there
+def _extended(person: Person, left: int) -> bool:
+    """A clinician asks for more days where they are needed and somebody is still there."""
+    return person.course.extension > 0 and min(person.course.days, left) > ASK_IN_TIME
 
 
 def _steps(person: Person, days: int, figures: Parameters, rules: Rulebook) -> tuple[bool, bool]:
     """Whether somebody steps down and up: what the rules speak for in a life, and how often people agree."""
     luck = generator(0, person.site_id, person.number, "steps")
-    down = up = False
+    figures_of, down, up = figures.decision, False, False
     weeks = _weeks(person, days, figures)
     for week in range(1, len(weeks)):
         day = 7 * (week + 1)
-        agreed = luck.random() < figures.after.recommendation_agreed
-        down |= agreed and _may_step_down(person, weeks, week, day, rules)
+        agrees = luck.random() < figures_of.patient_agrees
+        not_yet = luck.random() < figures_of.not_yet
+        down |= agrees and not not_yet and _may_step_down(person, weeks, week, day, rules)
         reached = luck.random() < figures.after.outreach_reached
-        missing = all(weeks[w] < 1 for w in (week - 1, week)) and weeks[week] < 0.5
+        missing = all(weeks[w] < 1 for w in (week - 1, week)) and weeks[week] < HALF
         worse = _worse(person, week) and _worse(person, week - 1)
-        relapsed = any(u.relapse and u.reported and day - 7 <= u.day < day for u in person.uses)
-        up |= agreed and (relapsed or worse or (missing and reached))
+        up |= agrees and (worse or (missing and reached))
+        up |= _relapsed(person, day) and _answered_by_more(luck, agrees, figures)
     return down, up
+
+
+def _relapsed(person: Person, day: int) -> bool:
+    return any(use.relapse and use.reported and day - 7 <= use.day < day for use in person.uses)
+
+
+def _answered_by_more(luck: Random, agrees: bool, figures: Parameters) -> bool:
+    """More sessions are one of the answers to a relapse, a step up another one."""
+    answer = figures.relapse_answer.draw(luck)
+    return answer == "add_sessions" or (answer == "step_up" and agrees)
 
 
 def _weeks(person: Person, days: int, figures: Parameters) -> list[float]:

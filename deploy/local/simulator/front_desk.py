@@ -27,9 +27,9 @@ class FrontDesk:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._desk = Desk(scene)
-        self._payers = Payers(self._desk)
+        self.payers = Payers(self._desk)
         self.assessor = Assessor(self._desk, self._assessed)
-        self._seats = Seats(self._desk, self.assessor, self._payers)
+        self._seats = Seats(self._desk, self.assessor, self.payers)
         self._steps: dict[str, Step] = {
             "refer_again": self._refer_again,
             "call": self._call,
@@ -37,9 +37,9 @@ class FrontDesk:
             "safety": self.assessor.safety,
             "detox_return": self.assessor.detox_return,
             "revoke": self.assessor.revoke,
-            "covered": self._payers.covered,
-            "decision": self._payers.decision,
-            "appeal": self._payers.appeal,
+            "covered": self.payers.covered,
+            "decision": self.payers.decision,
+            "appeal": self.payers.appeal,
             "give_up": self._give_up,
             "decline": self._decline_as_fated,
         }
@@ -85,7 +85,7 @@ class FrontDesk:
         unclaimed = [str(row["referral_id"]) for row in queue if row["owner"] is None]
         await side_by_side([partial(self._claim, referral) for referral in unclaimed])
         await self._seats.work(queue)
-        await self._payers.review()
+        await self.payers.review()
 
     async def _one_after_the_other(self, steps: list[tuple[str, Member]]) -> None:
         for step, member in steps:
@@ -176,14 +176,14 @@ class FrontDesk:
             case "needs_higher_level":
                 await self._desk.decline(member, "needs_higher_level", "2.5", "3.5")
             case "no_coverage":
-                await self._payers.verify(member, "inactive")
+                await self.payers.verify(member, "inactive")
                 await self._desk.decline(member, "no_coverage", "1")
             case "unreachable":
                 self._desk.later("call", member, SECOND_CALL)
                 self._desk.later("call", member, THIRD_CALL)
                 self._desk.later("give_up", member, CONTACT_DAYS)
             case fate if fate == ADMITTED:
-                await self._payers.cover(member)
+                await self.payers.cover(member)
             case _:
                 self._desk.later("decline", member, 2)
 

@@ -40,12 +40,22 @@ PEOPLE = {
     STEPPED_UP: "stepped_up",
     AFTERCARE: "aftercare_planned",
     "progress.alumni_enrolled.v1": "alumni",
+    "progress.episode_held.v1": "held",
+    "progress.episode_resumed.v1": "resumed",
+    "progress.patient_died.v1": "died",
 }
 """Events of which each person counts once."""
 TIMES = {
     "intake.referral_linked.v1": "linked",
     "intake.authorization_running_low.v1": "authorizations_low",
     "intake.consent_revoked.v1": "consents_revoked",
+    "progress.treatment_plan_reviewed.v1": "plans_reviewed",
+    "progress.measures_missed.v1": "measures_missed",
+    "progress.relapse_responded.v1": "relapses_answered",
+    "progress.review_task_closed.v1": "tasks_closed",
+    "progress.recertification_recorded.v1": "recertified",
+    "progress.community_referral_made.v1": "referred_outside",
+    "progress.referral_loop_closed.v1": "loops_closed",
 }
 """Events of which each counts."""
 WANTED = (SCREENED, REFERRED, DECLINED, ADMITTED, DISCHARGED, WAITLISTED, *OFFERS.values(), *PEOPLE, *TIMES)

@@ -138,6 +138,12 @@ class Edge(Figures):
     """Thoughts with an intention at the first screening, and nobody looks in time."""
     revoking_number: int
     medicare_number: int
+    dying_number: int
+    """Of those who go on to aftercare, in the order in which they do: dies during it."""
+    incarcerated_number: int
+    """Of those who begin to attend: in jail for some days, and back."""
+    late_one_of: int
+    """Each of these two is one of so many people."""
 
 
 class Coverage(Figures):
@@ -276,7 +282,55 @@ class After(Figures):
     relapse: float
     alumni: float
     outreach_reached: float
-    recommendation_agreed: float
+    again_days: int
+    """How long somebody who comes back within 90 days stays, at the least."""
+
+
+class Plans(Figures):
+    signs_late: float
+    signs_late_days: int
+
+
+class Beside(Figures):
+    meets: float
+    met_this_week: float
+    medicated: float
+    adherence: Shares
+    homework: float
+    homework_done: float
+
+
+class Absence(Figures):
+    share: float
+    reason: Shares
+    days: dict[str, tuple[int, int]]
+    first_day: int
+    last_day: int
+    late_return: float
+    late_return_days: int
+    incarcerated_days: int
+    gone_days: int
+    """How long a program waits for somebody who is in jail."""
+
+
+class Decision(Figures):
+    patient_agrees: float
+    team_asked: float
+    not_yet: float
+    tapers: float
+    reviewed: float
+    patient_returns: float
+
+
+class Community(Figures):
+    referred: float
+    follow_up_days: int
+    kind: Shares
+    outcome: Shares
+
+
+class Reminder(Figures):
+    answered: float
 
 
 class StaffFigures(Figures):
@@ -328,6 +382,13 @@ class Parameters(BaseModel):
     after: After
     week: Week
     staff: StaffFigures
+    plans: Plans
+    beside: Beside
+    absence: Absence
+    relapse_answer: Shares
+    decision: Decision
+    community: Community
+    reminder: Reminder
     published: dict[str, tuple[Published, ...]]
     """By the name of a share in the outcome table."""
 

@@ -19,6 +19,8 @@ CERTIFICATE_DAYS = 60
 REVIEW_DAYS = (0, 3)
 """Mondays and Thursdays."""
 FEW_UNITS, FEW_DAYS = 3, 7
+CERTIFIED_AHEAD_DAYS = 5
+SERVICE_CODES = {"2.1": "H0015", "1": "H0005"}
 
 
 class Payers:
@@ -90,16 +92,16 @@ class Payers:
 
     async def _ask(
         self, member: Member, status: str, days: int, since: date, until: date, on_file: str | None = None
-    ) -> None:
+    ) -> bool:
         units = member.person.days_per_week * math.ceil(days / 7)
         body: dict[str, Any] = {
             "status": status,
-            "level": "2.1",
+            "level": member.level,
             "unit_kind": "day",
             "units_approved": {"approved": units, "partial": math.ceil(units / 2)}.get(status, 0),
             "valid_from": since.isoformat(),
             "valid_to": until.isoformat(),
-            "service_codes": ["H0015"],
+            "service_codes": [SERVICE_CODES[member.level]],
             "days_per_week": member.person.days_per_week,
         }
         if on_file is not None:
@@ -107,6 +109,37 @@ class Payers:
         reply = await self._desk.do(member, "authorization", body, role=BILLER)
         if reply.done and status in ("approved", "partial"):
             member.reviewed_until = until
+        return reply.done
+
+    async def authorize(self, member: Member, level: str, until: date | None = None) -> None:
+        """See to it that the payer agrees to a level from now on, or to days until a later one."""
+        if member.person.plan_kind not in AUTHORIZED:
+            return
+        figures, today, before = parameters().authorization, self._desk.today, member.level
+        commercial = member.person.plan_kind == "commercial"
+        days = figures.commercial_days if commercial else figures.medicaid_days
+        until = until or today + timedelta(days=days)
+        member.level = level
+        await self._ask(member, "approved", (until - today).days, today, until)
+        member.level = before
+
+    async def recertify(self, member: Member) -> None:
+        """A physician certifies again before the certification on file grows too old."""
+        today, known = self._desk.today, member.certified_on
+        if member.person.plan_kind != "medicare" or known is None:
+            return
+        if (today - known).days < CERTIFICATE_DAYS - CERTIFIED_AHEAD_DAYS:
+            return
+        body = self._certificate(member)
+        path = f"/v1/episodes/{member.episode_id}/certification"
+        step = f"{member.key}/certification/{today}"
+        if (await self._desk.scene.api.do("progress", path, body, BILLER, step=step)).done:
+            member.certified_on = today
+
+    def _certificate(self, member: Member) -> dict[str, Any]:
+        physician = f"physician-{member.person.site_id}"
+        today = self._desk.today.isoformat()
+        return {"certified_by": physician, "credential": "MD", "certified_on": today}
 
     async def ready(self, member: Member) -> None:
         """See to it that payment is in order on the day of an admission."""
@@ -114,19 +147,17 @@ class Payers:
         if plan in AUTHORIZED and (member.reviewed_until is None or member.reviewed_until < today):
             await self._record(member, "approved")
         old = member.certified_on is None or (today - member.certified_on).days >= CERTIFICATE_DAYS
-        if plan == "medicare" and old:
-            body = {
-                "certified_by": f"physician-{member.person.site_id}",
-                "credential": "MD",
-                "certified_on": today.isoformat(),
-            }
-            if (await self._desk.do(member, "certification", body)).done:
-                member.certified_on = today
+        if plan != "medicare" or not old:
+            return
+        if (await self._desk.do(member, "certification", self._certificate(member))).done:
+            member.certified_on = today
 
     async def review(self) -> None:
         """Utilization review: ask for more where an authorization nears its end and is drawn upon."""
         if self._desk.today.weekday() not in REVIEW_DAYS:
             return
+        admitted = [m for m in self._desk.scene.members.values() if m.admitted_on and not m.aftercare_since]
+        await side_by_side([partial(self.recertify, member) for member in admitted if not member.left])
         rows = await self._desk.scene.api.read_all("intake", "/v1/authorizations", BILLER)
         of_each: dict[str, list[Mapping[str, Any]]] = {}
         for row in rows:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
+from deploy.local.simulator.habits import Habits, draw_habits
 from deploy.local.simulator.parameters import Parameters, Preset, ResponseClass, parameters, pick
 from deploy.local.simulator.ways import Way, draw_way
 
@@ -182,6 +183,7 @@ class Person:
     uses: tuple[Use, ...]
     goal_met_day: int
     """Day of the stay on which the personal goal is reached."""
+    habits: Habits
     words: str = field(default="")
     """The product's discharge reason for the way this stay ends."""
 
@@ -233,6 +235,7 @@ def draw_person(seed: int, site: str, number: int, arrives: int, starts_on: date
         gad7=tuple(draw_gad7(generator(seed, site, number, "gad7"), phq9, figures)),
         uses=uses,
         goal_met_day=max(21, round(course.planned_end + course.extension - week.uniform(7, 28))),
+        habits=draw_habits(lambda purpose: generator(seed, site, number, purpose), substance, figures),
         words=_words(week, course.exit, figures),
     )
 

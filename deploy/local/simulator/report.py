@@ -47,7 +47,17 @@ _IN_TREATMENT = {
     "stepped_up": "stepped up",
     "aftercare_planned": "went on to aftercare",
     "alumni": "became alumni",
+    "held": "were away with leave",
+    "resumed": "came back from it",
+    "died": "died",
+    "plans_reviewed": "plans reviewed",
+    "measures_missed": "measures missed",
+    "relapses_answered": "relapses answered",
+    "tasks_closed": "tasks closed",
+    "referred_outside": "referred to somebody outside",
+    "loops_closed": "and it is known what came of it",
     "authorizations_low": "authorizations that ran low",
+    "recertified": "certified anew",
     "consents_revoked": "consents taken back",
 }
 

@@ -87,7 +87,7 @@ class RollCall:
         luck = rng.random()
         if member.left or gone:
             return {"status": "no_show"}
-        if member.finishing:
+        if member.finishing or member.held_until is not None:
             return {"status": "excused"}
         if luck >= member.person.taking.chance(stay, a.in_person_intercept, figures):
             return {"status": a.miss_kind.draw(rng)}

@@ -76,11 +76,31 @@ class Member:
     tries: int = 0
     admitted_on: date | None = None
     left: bool = False
-    plan_signed: bool = False
+    level: str = "2.1"
+    planned: str = ""
+    """How far the plan is: drafted, or signed."""
     goal_attested: bool = False
-    aftercare_since: date | None = None
+    homework: str = ""
+    """What was given last and is to come back."""
+    owes_measures: bool = False
+    """Did not fill them in on the day they were due."""
+    jailed_on: int | None = None
+    """Day of the stay, for the rare case."""
+    attends: bool = False
+    went_on: bool = False
+    """Reached aftercare."""
+    was_away: bool = False
+    held_until: date | None = None
+    outside_since: date | None = None
+    answer: str = ""
+    """What was done about the last relapse."""
+    tapered: bool = False
     finishing: bool = False
     """The program is through but for the close of its last week."""
+    aftercare_since: date | None = None
+    dies_on: date | None = None
+    again_until: date | None = None
+    """For somebody who came back from aftercare."""
 
     @property
     def key(self) -> str:

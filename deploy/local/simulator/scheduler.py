@@ -62,8 +62,16 @@ class Scheduler:
         for site in self._scene.sites:
             await self._hear_moves(site, today)
             if today.weekday() == 0:
-                await self._plan(site, today)
+                # Where fewer than two people sit there is nobody to place better.
+                if self._sitting(site) > 1:
+                    await self._plan(site, today)
                 await self._days_off(site, today)
+
+    def _sitting(self, site: Site) -> int:
+        return sum(
+            m.person.site_id == site.id and m.admitted_on is not None and not m.left and not m.aftercare_since
+            for m in self._scene.members.values()
+        )
 
     async def _plan(self, site: Site, today: date) -> None:
         path = f"/v1/sites/{site.id}/week-plans"

@@ -23,7 +23,7 @@ class Staff:
         self._scene = scene
         self.front_desk = FrontDesk(scene)
         self.groups = Groups(scene)
-        self.clinic = Clinic(scene, self.groups)
+        self.clinic = Clinic(scene, self.groups, self.front_desk.payers)
         self.roll_call = RollCall(scene)
         self.scheduler = Scheduler(scene)
 
@@ -81,6 +81,7 @@ class Staff:
 
     async def office_hours(self, today: date) -> None:
         """One working day at the desks."""
+        self.front_desk.open(today)
         await self.scheduler.work(today)
         await self.clinic.work(today)
         await self.front_desk.work(today)

@@ -5,12 +5,11 @@ from datetime import date, datetime
 from contracts.decisions import Moment
 from contracts.rulebook import Rulebook
 from contracts.vocabulary import Criterion, ProgramKind
-from services.progress.domain.facts import Direction, Week
+from services.progress.domain.facts import Week
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import after_days, days_between
 
 SUBSTANCE_PROGRAMS = (ProgramKind.SUD, ProgramKind.CO_OCCURRING)
-EXPIRED = "expired"
 MAX_SCORE = 10_000
 """What a criterion's value may come to, either way."""
 
@@ -128,10 +127,7 @@ def _taper_days(state: Episode, moment: Moment) -> Criterion:
 def ripe_at(state: Episode, rulebook: Rulebook) -> datetime:
     """When everything that time alone can mend is mended."""
     rules = rulebook.progress
-    # What nobody decided on is spoken of again when its time is over, and never backwards.
-    ripe = [r.expires_at for r in state.recommendations if r.closed == EXPIRED and r.direction is Direction.DOWN]
-    if not state.taper_over:
-        ripe.append(after_days(state.stepped_on, rules.spacing_days, state.tz))
+    ripe = [] if state.taper_over else [after_days(state.stepped_on, rules.spacing_days, state.tz)]
     if state.taper is not None and state.taper_over:
         ripe.append(after_days(state.taper.until_on, 1, state.tz))
     if state.use_reported_on is not None and state.program_kind in SUBSTANCE_PROGRAMS:

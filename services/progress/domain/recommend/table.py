@@ -7,7 +7,6 @@ from contracts.decisions import Moment, Woke
 from contracts.progress import StepDownRecommended, StepUpRecommended
 from contracts.vocabulary import Criterion
 from services.progress.domain.facts import Direction, Kind, Stage
-from services.progress.domain.recommend.criteria import EXPIRED
 from services.progress.domain.recommend.ladder import Rung
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, moved, withdrawn
@@ -76,7 +75,7 @@ def expire_recommendation(state: Episode, message: Woke, moment: Moment) -> Fact
     recommendation_id = message.what.partition(":")[2]
     if state.over or recommendation_id not in (state.step_down, state.step_up):
         return []
-    expired = withdrawn(state, recommendation_id, EXPIRED)
+    expired = withdrawn(state, recommendation_id, "expired")
     if recommendation_id == state.step_up and state.stage is Stage.STEP_UP_PENDING:
         return [expired, moved(state, moment, Stage.ATTENDING, "T24")]
     return [expired]
