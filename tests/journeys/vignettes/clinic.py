@@ -133,7 +133,6 @@ class Clinic:
         """Let time pass until an instant of the site's wall clock; every wake rings at its own."""
         at = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo(self.tz))
         await self.keeper.advance(at)
-        await self.keeper.quiet()
         return at
 
     async def post(
@@ -155,6 +154,7 @@ class Clinic:
         headers["content-type"] = "application/fhir+json" if fhir else "application/json"
         content = b"" if body is None else json.dumps(body)
         got = await self.http.post(f"{self.stack.url(service)}{path}", content=content, headers=headers)
+        self.keeper.touch(service)
         await self.keeper.quiet()
         assert got.status_code < 500, got.text
         return Answer(got.status_code, got.json())
@@ -253,7 +253,6 @@ class Clinic:
         (session,) = [s for s in found["items"] if group in (None, s["group_id"])]
         begins, ends = (datetime.fromisoformat(session[at]) for at in ("start_at", "end_at"))
         await self.keeper.advance(begins + timedelta(minutes=5))
-        await self.keeper.quiet()
         if marks:
             call = f"/v1/sessions/{session['session_id']}/roll-call"
             await self.does(call, {"entries": list(marks)}, service="scheduling", role="clinician")
@@ -261,7 +260,6 @@ class Clinic:
             await self.clock(f"{on}T{until}")
             return
         await self.keeper.advance(ends)
-        await self.keeper.quiet()
 
     async def cares(
         self, episode: str, what: str, body: Any = None, role: str = "clinician"

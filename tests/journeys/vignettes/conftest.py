@@ -26,7 +26,7 @@ async def _opening() -> AsyncIterator[OPEN]:
     async with stack:
         urls = {name: stack.url(name) for name in SERVICES}
         async with (
-            Timekeeper(urls, stack.token("operator")) as keeper,
+            Timekeeper(urls, stack.token("operator"), alone=True) as keeper,
             httpx.AsyncClient(timeout=30) as http,
         ):
 

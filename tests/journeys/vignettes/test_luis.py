@@ -117,8 +117,8 @@ async def two_days_are_another_level(buffalo: Clinic, luis: str) -> None:
         await buffalo.clock(f"2026-03-31T{at}")
         refusal = await buffalo.may_not(luis, "recommendations", down("intensity_reduction", minutes))
         assert refusal.guards == {guard}
-        told = refusal.fact(guard)
-        assert [told[f"{k}_minutes"] for k in ("from", "to", "min")] == [540, minutes, 540]
+        found = refusal.fact(guard)
+        assert [found[f"{k}_minutes"] for k in ("from", "to", "min")] == [540, minutes, 540]
     await buffalo.clock("2026-03-31T10:05")
     refusal = await buffalo.may_not_agree(luis, *slots("morning", MON, WED))
     assert refusal.guards == {"minutes_in_band", "min_days"}
@@ -180,10 +180,10 @@ async def the_level_changes(buffalo: Clinic, luis: str) -> None:
     # S6: a whole Monday at 1.5 is no H0015 and nothing of A-1.
     for monday in ("2026-04-06", "2026-04-13"):
         await live(buffalo, luis, monday, {MON: 0, WED: 0})
-    monday = await closed_day(buffalo, luis, "2026-04-06")
-    counted = [monday[k] for k in ("level", "total_creditable_minutes", "meets_180_min")]
+    first = await closed_day(buffalo, luis, "2026-04-06")
+    counted = [first[k] for k in ("level", "total_creditable_minutes", "meets_180_min")]
     assert counted == [LOWER_FOURTH, 180, True]
-    assert (monday["authorization_id"], monday["units_used_today"], codes(monday)) == (a2, 0, {"H0005"})
+    assert (first["authorization_id"], first["units_used_today"], codes(first)) == (a2, 0, {"H0005"})
 
 
 async def the_third_day(buffalo: Clinic, luis: str) -> None:
