@@ -131,8 +131,8 @@ async def two_days_are_another_level(buffalo: Clinic, luis: str) -> None:
     own = (await buffalo.said(luis, "step_down_recommended"))[-1]
     assert (own["generated_by"], own["to_weekly_minutes"]) == ("clinician", 360)
     (gone,) = await buffalo.said(luis, "recommendation_declined")
-    told = [gone[k] for k in ("recommendation_id", "by", "reason")]
-    assert told == [rule["recommendation_id"], "system", "superseded"]
+    withdrawn = [gone[k] for k in ("recommendation_id", "by", "reason")]
+    assert withdrawn == [rule["recommendation_id"], "system", "superseded"]
     assert await buffalo.on_the_table(luis) == [own["recommendation_id"]]
     for at, step, agreed, guards in (
         ("10:12", own, False, {"patient_agreed", "authorization"}),
