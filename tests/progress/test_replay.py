@@ -22,6 +22,7 @@ from services.progress import domain
 from services.progress.app import service
 from tests.progress.story import PHQ_DOWN, SOBER
 from tests.progress.streamed import Streamed, deciding, retold
+from tests.progress.test_plan_properties import ACTIONS as OF_PLANS
 from tests.progress.test_properties import ACTIONS, ENDS, Action
 
 
@@ -77,7 +78,7 @@ TIMING: st.SearchStrategy[Action] = st.sampled_from([lag, lambda s: s.catch_up()
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.one_of(ACTIONS, ACTIONS, TIMING), max_size=40), ENDS)
+@given(st.lists(st.one_of(ACTIONS, OF_PLANS, TIMING), max_size=40), ENDS)
 def test_whatever_happened_the_stream_alone_gives_it_again(actions: list[Action], end: Action) -> None:
     """Also where the service read late what others had said: events lie before what was done without them."""
     same(lived([*actions, end]))
