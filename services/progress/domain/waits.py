@@ -47,8 +47,9 @@ def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
 
 
 def awaited(state: Episode, moment: Moment) -> dict[str, datetime]:
-    """What to be woken for, under the rules of whoever pays at that moment."""
-    return waits(state, state.rules_on(state.day(moment.at), moment.rules))
+    """What to be woken for, not before that moment, under the rules of whoever pays then."""
+    asked = waits(state, state.rules_on(state.day(moment.at), moment.rules))
+    return {what: max(at, moment.at) for what, at in asked.items()}
 
 
 def waiting(decide: Callable[[Any, Any, Moment], Sequence[Any]]) -> Callable[[Any, Any, Moment], Facts]:
