@@ -1,5 +1,6 @@
 """What people do beside their sessions comes as often as the figures say."""
 
+import math
 from datetime import date
 from statistics import mean
 
@@ -21,9 +22,11 @@ def percent(found: list[bool]) -> float:
     return 100 * mean(found)
 
 
-def test_a_third_of_those_with_a_disorder_goes_to_meetings(people: list[Person]) -> None:
-    assert percent([p.habits.meets for p in people if p.substance]) == pytest.approx(31, abs=2)
-    assert not any(p.habits.meets or p.habits.medicated for p in people if not p.substance)
+def test_meetings_are_as_common_at_the_beginning_and_the_end_as_in_teds_d_2019(people: list[Person]) -> None:
+    disorder = [p.habits.meets_from for p in people if p.substance]
+    assert percent([day == 0 for day in disorder]) == pytest.approx(25.6, abs=2)
+    assert percent([day < math.inf for day in disorder]) == pytest.approx(36.1, abs=2)
+    assert not any(p.habits.meets_from < math.inf or p.habits.medicated for p in people if not p.substance)
 
 
 def test_one_in_seven_with_a_disorder_takes_a_medication(people: list[Person]) -> None:

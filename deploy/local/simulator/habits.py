@@ -1,5 +1,6 @@
 """The model of what people do beside their sessions: meetings, medication, absences, help from outside."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -21,8 +22,8 @@ class Away:
 class Habits:
     """Everything beside the sessions that is a person's own doing."""
 
-    meets: bool
-    """Goes to meetings of mutual help."""
+    meets_from: float
+    """Day of the stay from which on somebody goes to meetings of mutual help; infinity for never."""
     medicated: bool
     away: Away | None
     outside: str
@@ -36,13 +37,22 @@ def draw_habits(luck: Callable[[str], Random], substance: str, figures: Paramete
     free, gone, help_ = luck("habits"), luck("away"), luck("outside")
     beside, community = figures.beside, figures.community
     return Habits(
-        meets=bool(substance) and free.random() < beside.meets,
+        meets_from=_meets_from(luck("meetings"), figures) if substance else math.inf,
         medicated=bool(substance) and free.random() < beside.medicated,
         away=_away(gone, figures),
         outside=community.kind.draw(help_) if help_.random() < community.referred else "",
         outside_came_to=community.outcome.draw(help_),
         signs_late=free.random() < figures.plans.signs_late,
     )
+
+
+def _meets_from(rng: Random, figures: Parameters) -> float:
+    """Some go when they come, and more by the time they leave."""
+    beside, luck = figures.beside, rng.random()
+    if luck < beside.meets_at_admission:
+        return 0
+    late = luck < beside.meets_at_discharge
+    return rng.uniform(0, figures.episode.network_90d.planned_end_days.mean) if late else math.inf
 
 
 def _away(rng: Random, figures: Parameters) -> Away | None:

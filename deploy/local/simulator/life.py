@@ -9,7 +9,7 @@ from deploy.local.network import Network
 from deploy.local.proof.ledger import Ledger
 from deploy.local.simulator.api import Api
 from deploy.local.simulator.parameters import parameters
-from deploy.local.simulator.roll_call import Meeting
+from deploy.local.simulator.roll_call import Meeting, moments
 from deploy.local.simulator.scene import Scene, make_sites, next_workday
 from deploy.local.simulator.staff import Staff
 from deploy.local.timekeeper import Timekeeper
@@ -129,19 +129,18 @@ async def live(
 async def _days(
     script: Script, scene: Scene, staff: Staff, keeper: Timekeeper, tell: Callable[[Tick], None]
 ) -> None:
-    meetings: list[Meeting] = []
+    rolls: dict[datetime, list[Meeting]] = {}
     for day in _workdays(script):
         office = datetime.combine(day, OFFICE)
         overdue = office + timedelta(minutes=parameters().safety.late_minutes)
         coming: list[Meeting] = []
-        ahead = {office, *(m.roll_at for m in meetings)}
+        ahead = {office, *rolls}
         while ahead:
             moment = min(ahead)
             ahead.remove(moment)
             await keeper.advance(moment)
-            now = [meeting for meeting in meetings if meeting.roll_at == moment]
-            if now:
-                await staff.roll_call.take(now)
+            if moment in rolls:
+                await staff.roll_call.take(rolls[moment])
             if moment == office:
                 await staff.office_hours(day)
                 await keeper.quiet()
@@ -149,7 +148,7 @@ async def _days(
                 ahead |= {overdue} if staff.front_desk.assessor.late else set()
             if moment == overdue:
                 await staff.front_desk.assessor.answer_late()
-        meetings = coming
+        rolls = dict(moments(coming))
         if day.weekday() == 4:
             tell(_tick(script, scene, staff, keeper, day))
     # A little past the last midnight, so that the last day and week have closed everywhere.

@@ -292,7 +292,8 @@ class Plans(Figures):
 
 
 class Beside(Figures):
-    meets: float
+    meets_at_admission: float
+    meets_at_discharge: float
     met_this_week: float
     medicated: float
     adherence: Shares

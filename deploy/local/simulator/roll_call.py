@@ -1,4 +1,4 @@
-"""Group leaders: who is here, ten minutes after the start."""
+"""Group leaders: who is here, from ten minutes after the start on."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from deploy.local.simulator.scene import Member, Scene, Site
 
 ROLE = "scheduler"
 AFTER_START = timedelta(minutes=10)
+BEFORE_END = timedelta(minutes=15)
 EXPECTED = "expected"
 
 
@@ -23,6 +24,8 @@ class Meeting:
     day: date
     session_id: str
     roll_at: datetime
+    """The earliest moment for the roll."""
+    roll_by: datetime
     episodes: tuple[str, ...]
 
 
@@ -98,11 +101,23 @@ class RollCall:
         return None
 
 
+def moments(meetings: list[Meeting]) -> list[tuple[datetime, list[Meeting]]]:
+    """As few moments as there may be, with the sessions whose rolls are called then: all of them run."""
+    found: list[tuple[datetime, list[Meeting]]] = []
+    left = sorted(meetings, key=lambda each: each.roll_by)
+    while left:
+        together = [meeting for meeting in left if meeting.roll_at <= left[0].roll_by]
+        left = [meeting for meeting in left if meeting not in together]
+        found.append((max(meeting.roll_at for meeting in together), together))
+    return found
+
+
 def _meeting(site: Site, day: date, session: Mapping[str, Any]) -> Meeting:
     return Meeting(
         site,
         day,
         str(session["session_id"]),
         datetime.fromisoformat(session["start_at"]) + AFTER_START,
+        datetime.fromisoformat(session["end_at"]) - BEFORE_END,
         tuple(str(entry["episode_id"]) for entry in session["roster"] if entry["status"] == EXPECTED),
     )

@@ -22,7 +22,7 @@ class Beside:
         """One week's news."""
         habits, figures = member.person.habits, parameters().beside
         rng = self._chart.luck(member, "beside")
-        if habits.meets and rng.random() < figures.met_this_week:
+        if habits.meets_from <= stay and rng.random() < figures.met_this_week:
             on = self._chart.today - timedelta(days=1)
             if stay >= 1:
                 body = {"kind": "meeting_12step", "on": on.isoformat(), "minutes": MEETING_MINUTES}
