@@ -8,8 +8,9 @@ from statistics import mean, median, pstdev
 
 import pytest
 
+from deploy.local.simulator.figures import pick
 from deploy.local.simulator.groups import seats_of
-from deploy.local.simulator.parameters import parameters, pick
+from deploy.local.simulator.parameters import parameters
 from deploy.local.simulator.people import (
     COMPLETED,
     Course,

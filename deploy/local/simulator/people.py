@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
+from deploy.local.simulator.figures import pick
 from deploy.local.simulator.habits import Habits, draw_habits
-from deploy.local.simulator.parameters import Parameters, Preset, ResponseClass, parameters, pick
+from deploy.local.simulator.parameters import Parameters, Preset, ResponseClass, parameters
 from deploy.local.simulator.ways import Way, draw_way
 
 COMPLETED = "completed"

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from deploy.local.simulator.parameters import Parameters, pick
+from deploy.local.simulator.figures import pick
+from deploy.local.simulator.parameters import Parameters
 
 ADMITTED = "admitted"
 NO_SHOW = "no_show"
