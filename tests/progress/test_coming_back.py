@@ -10,6 +10,7 @@ from contracts.progress import (
     CheckInCompleted,
     EpisodeStateChanged,
     ExtensionRequested,
+    RecommendationDeclined,
     StepUpApproved,
     StepUpRecommended,
 )
@@ -55,6 +56,13 @@ class TestReport:
         assert (up.kind, up.trigger, up.to_level) == ("readmit", "at_risk", IOP)
         assert story.last(CheckInCompleted).contact_mode == "phone"
         assert story.state.stage == "AFTERCARE"
+
+    def test_a_relapse_is_graver_than_a_risk(self) -> None:
+        story = told(in_aftercare())
+        story.do(RELAPSED)
+
+        assert story.last(StepUpRecommended).trigger == "relapse"
+        assert story.last(RecommendationDeclined).reason == "superseded"
 
     def test_a_call_is_made_in_a_known_way(self) -> None:
         story = in_aftercare().on("2026-02-17")

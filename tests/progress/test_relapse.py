@@ -96,6 +96,14 @@ class TestUrgency:
         assert [(c.id, c.value, c.threshold) for c in up.criteria] == [("cows_total", 13, 13)]
         assert up.criteria[0].evidence
 
+    def test_a_new_relapse_speaks_though_nobody_answered_the_one_before(self) -> None:
+        story = relapsed()
+        story.approve(story.state.step_up)
+        second = story.used("relapse")
+
+        assert story.last(StepUpRecommended).criteria[0].evidence == (second,)
+        assert story.state.step_up
+
     def test_below_the_gate_it_is_not(self) -> None:
         story = attending()
         story.do(domain.RecordMeasure("cows", (4, 4, 3, 1, 0, 0, 0, 0, 0, 0, 0)))
@@ -191,6 +199,22 @@ class TestResponse:
     def test_a_later_relapse_wants_an_answer_of_its_own(self) -> None:
         story = under_review()
         story.respond("individual_session")
+        story.used("relapse")
+
+        story.refuses(domain.DeclineRecommendation(story.state.step_up, "stable"), "relapse_responded")
+
+    def test_one_answer_is_the_answer_to_all_that_was_known_of(self) -> None:
+        story = under_review()
+        story.used("relapse")
+        story.respond("add_sessions", added_weekly_minutes=60)
+
+        assert (story.state.stage, story.state.weekly_minutes) == ("ATTENDING", 600)
+
+    def test_a_relapse_that_takes_the_place_of_what_is_under_review_wants_an_answer_too(self) -> None:
+        story = attending(540)
+        story.phq9(2, 2, 2, 2, 2, 2, 2, 3, 0)
+        story.phq9(2, 2, 2, 2, 2, 2, 2, 3, 0)
+        story.take_up()
         story.used("relapse")
 
         story.refuses(domain.DeclineRecommendation(story.state.step_up, "stable"), "relapse_responded")

@@ -198,8 +198,10 @@ class Episode:
 
     @property
     def unanswered_relapse(self) -> UseReport | None:
-        """A relapse about which nobody has said what is done."""
-        relapses = (r for r in self.use_reports if r.classification == "relapse" and not r.superseded)
+        """The newest relapse about which nobody has said what is done."""
+        relapses = (
+            r for r in reversed(self.use_reports) if r.classification == "relapse" and not r.superseded
+        )
         return next((r for r in relapses if not r.responded), None)
 
     @property

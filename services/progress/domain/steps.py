@@ -151,7 +151,9 @@ def _until(command: RecommendStep) -> date | None:
 
 def relapse_answered(state: Episode) -> Guard:
     """A review that a relapse led to ends only when somebody has said what is done about it (GB7)."""
-    asked = state.stage is Stage.STEP_UP_PENDING and state.review_trigger == "relapse"
+    standing = state.recommendation(Direction.UP)
+    triggers = (state.review_trigger, standing.trigger if standing else None)
+    asked = state.stage is Stage.STEP_UP_PENDING and "relapse" in triggers
     relapse = state.unanswered_relapse if asked else None
     return Guard(
         "relapse_responded",

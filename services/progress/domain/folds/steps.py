@@ -167,9 +167,12 @@ def _agreed(state: Episode, fact: said.PatientAgreementRecorded) -> Episode:
 
 @on(said.RelapseResponded)
 def _responded(state: Episode, fact: said.RelapseResponded) -> Episode:
+    """What is done about use is done about all that was known of before it, too."""
+    known = [r.id for r in state.use_reports]
+    last = known.index(fact.report_id) if fact.report_id in known else len(known)
     return replace(
         state,
         use_reports=tuple(
-            replace(r, responded=True) if fact.report_id in (None, r.id) else r for r in state.use_reports
+            replace(r, responded=True) if number <= last else r for number, r in enumerate(state.use_reports)
         ),
     )

@@ -20,7 +20,15 @@ from services.progress.domain.telling import Facts, Step, days_between, withdraw
 DETOX_GATE = "detox_gate"
 """The flag of an instrument whose total asks for withdrawal management first."""
 SUICIDE_RISK = "suicide_risk"
-GRAVITY = {"attendance": 0, "deterioration": 1, "clinician": 2, "relapse": 2, "withdrawal": 3, "safety": 4}
+GRAVITY = {
+    "attendance": 0,
+    "deterioration": 1,
+    "at_risk": 1,
+    "clinician": 2,
+    "relapse": 2,
+    "withdrawal": 3,
+    "safety": 4,
+}
 URGENT_TRIGGERS = ("safety", "withdrawal")
 RESTING_TRIGGERS = ("deterioration", "attendance")
 """What a clinician's no silences for some days; a relapse or a danger is news each time."""
