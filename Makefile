@@ -63,9 +63,10 @@ format: setup ## Format and mend what can be mended without thinking
 test: setup ## Run every test but the long ones, a file at a time on each of a few processors
 	$(BIN)/pytest -q --durations=15 $(SIDE_BY_SIDE)
 
-long: setup ## Run the long tests: whole lives with servers killed, upgraded and flooded, and generated lives of referrals
+long: setup ## Run the long tests: whole lives with servers killed, upgraded and flooded, and generated lives of referrals and episodes
 	$(BIN)/pytest -q --durations=15 -m long
 	HANDRAIL_SEQUENCES=$(SEQUENCES) $(BIN)/pytest -q tests/intake/test_lives.py
+	HANDRAIL_SEQUENCES=$(SEQUENCES) $(BIN)/pytest -q tests/progress/test_lives.py
 
 demo: setup ## A network of sites lives through twenty weeks; DEMO="--sites 5 --seed 3" changes the story
 	$(BIN)/handrail demo $(DEMO)
