@@ -19,6 +19,8 @@ from tests.chassis.toy_service.toy import routes
 
 Forge = Callable[[dict[str, Any]], str]
 NOW = int(time.time())
+A_DAY = 86_400
+"""Further off than any run of the tests lasts."""
 GOOD: dict[str, Any] = {
     "iss": ISSUER,
     "aud": AUDIENCE,
@@ -41,9 +43,9 @@ def without(claim: str) -> dict[str, Any]:
 
 WRONG_CLAIMS = {
     "expired": but(exp=NOW - 61),
-    "issued in the future": but(iat=NOW + 600),
+    "issued in the future": but(iat=NOW + A_DAY, exp=NOW + 2 * A_DAY),
     "expiry in words": but(exp="tomorrow"),
-    "not valid yet": but(nbf=NOW + 600),
+    "not valid yet": but(nbf=NOW + A_DAY, exp=NOW + 2 * A_DAY),
     "another audience": but(aud="someone-else"),
     "another issuer": but(iss="someone-else"),
     **{f"no {claim}": without(claim) for claim in ("iss", "aud", "sub", "role", "network", "sites", "exp")},

@@ -14,7 +14,7 @@ import nats
 
 from contracts import catalogue
 from contracts.event import Envelope
-from contracts.subjects import subject_of
+from contracts.subjects import lane_of, subject_of
 from deploy.local.contract_examples import example_of
 from deploy.local.processes import Stack
 from deploy.local.secrets import ADMIN
@@ -32,6 +32,8 @@ class House:
 
     stack: Stack
     operator: httpx.Client = field(init=False)
+    told: dict[str, int] = field(default_factory=dict)
+    """The newest message of each lane that a test put on the bus."""
 
     def __post_init__(self) -> None:
         self.operator = self.client("operator")
@@ -55,12 +57,13 @@ class House:
         return standing
 
     def quiet(self) -> dict[str, Any]:
-        """Wait until nothing is due and nothing is unsaid."""
+        """Wait until nothing is due, nothing is unsaid, and all that was told is read."""
         deadline = time.monotonic() + 20
         while True:
             standing = self.standing()
             assert standing["parked"] == 0, self.rows("SELECT * FROM scheduling.parked")
-            if standing["due"] == 0 and standing["unsent"] == 0:
+            read = all(standing["positions"].get(lane, 0) >= seq for lane, seq in self.told.items())
+            if read and standing["due"] == 0 and standing["unsent"] == 0:
                 return standing
             assert time.monotonic() < deadline, standing
             time.sleep(0.01)
@@ -87,9 +90,10 @@ class House:
                 number = next(IDS)
                 now = datetime.fromisoformat(self.standing()["now"])
                 envelope = Envelope(f"test-{number}", event, now, now, number, event.aggregate_id, "test")
-                await client.jetstream().publish(
+                stored = await client.jetstream().publish(
                     subject_of(event), envelope.body(), headers=envelope.headers()
                 )
+                self.told[str(lane_of(event.aggregate_id))] = stored.seq
             await client.close()
 
         asyncio.run(publish())
