@@ -44,7 +44,7 @@ def aftercare(
         "goals_met": met or override,
         "last_week_closed": last is None or after(last, -last.weekday()) in p.weeks,
         "exit_measures": p.baseline is None
-        or (measured is not None and (today - measured).days <= EXIT_DAYS and measured >= p.treated_since),
+        or (measured is not None and (today - measured).days <= EXIT_DAYS),
     }
     unless(**guards)
     p.say("AftercarePlanned")

@@ -73,6 +73,12 @@ def follow(life: Life) -> list[Step]:
     return [("time", midnight(calls.until), False), ("alumni", WHO, True)] if calls else []
 
 
+def tell_of_risk(life: Life) -> list[Step]:
+    """In the first call the person says that they are at risk."""
+    called = midnight(after(day(life), 14))
+    return [("time", called, False), ("check_in", WHO, True, "at_risk")]
+
+
 def assess(life: Life) -> list[Step]:
     return [("reassess", WHO, "assessment", True, day(life))]
 
@@ -110,6 +116,7 @@ OPENINGS: dict[str, tuple[Making, ...]] = {
     "held": (begin, rest),
     "gone": (begin, be_away, try_hard),
     "aftercare": (begin, end),
+    "at risk": (begin, end, tell_of_risk),
     "back": (begin, end, relapse, assess, agree),
     "alumni": (begin, end, follow),
 }

@@ -195,6 +195,7 @@ def notices(p: Person) -> list[date]:
 
 
 def notice(p: Person, at: datetime, number: int) -> None:
-    p.notices = number
+    """Where several days have passed meanwhile, as in aftercare, only the newest is told."""
+    p.notices = max(number, sum(day <= day_of(at) for day in notices(p)))
     p.say("RecertificationDue")
     p.reached.add("certification_due")
