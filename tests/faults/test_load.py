@@ -274,11 +274,12 @@ async def test_callers_who_never_finish_their_requests_keep_nobody_else_out_for_
             writer.close()
 
     assert_all_answered_soon([meanwhile], {"overloaded"}, HANG_SECONDS)
-    # Who comes in between takes one of the places, if it is read before the last of the slow ones.
+    # Who comes in between takes one of the places, if it is read before the last of the slow ones, and may
+    # have given it back by then.
     statuses = Counter(line.split()[1] for line in told)
-    assert statuses == Counter({b"408": MAX_REQUESTS - (meanwhile.status == 201)}) + Counter(
-        {b"503": int(meanwhile.status == 201)}
-    )
+    refused = statuses.pop(b"503", 0)
+    assert refused <= (meanwhile.status == 201)
+    assert statuses == Counter({b"408": MAX_REQUESTS - refused})
     assert afterwards.status == 201
 
 
