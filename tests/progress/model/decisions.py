@@ -95,7 +95,9 @@ def approve(p: Person, at: datetime, role: str, number: int, effective: date, ag
         **(answered(p) if a.way == "up" else {}),
     }
     if a.kind == "readmit":
-        guards["readmit_days"] = p.stage in ("AFTERCARE", "ALUMNI") and (a.open or soon(p, today))
+        # What was told in time and is still on the table speaks for coming back at all.
+        waiting = any(b.open and b.kind == "readmit" for b in p.advice)
+        guards["readmit_days"] = p.stage in ("AFTERCARE", "ALUMNI") and (waiting or soon(p, today))
     if a.way == "down" or a.kind == "readmit":
         guards["patient_agreed"] = agreed
     if a.kind == "readmit":
