@@ -81,14 +81,16 @@ NEW_EVENT = (
     ),
     Change(
         "services/progress/domain/course.py",
-        "    return then(state, moment, [WeekNoted(week)], weigh_goals,",
+        "    told = then(state, moment, [WeekNoted(week)], weigh_goals)\n",
         "    reviewed = WeekReviewed(**about(state, moment.actor), week_start=event.week_start)\n"
-        "    return then(state, moment, [WeekNoted(week), reviewed], weigh_goals,",
+        "    told = then(state, moment, [WeekNoted(week), reviewed], weigh_goals)\n",
     ),
+    _after("contracts/progress/__init__.py", "    EpisodeStateChanged,\n", "    WeekReviewed,\n"),
+    _after("contracts/progress/__init__.py", '    "EpisodeStateChanged",\n', '    "WeekReviewed",\n'),
     _after("services/notify/app.py", "    StepUpRecommended,\n", "    WeekReviewed,\n"),
     _after(
         "services/notify/app.py",
-        "        CheckInDue: on(PEOPLE, domain.check_in_due),\n",
+        "        CheckInDue: on(PEOPLE, domain.raise_task),\n",
         "        WeekReviewed: on(PEOPLE, domain.week_reviewed),\n",
     ),
     Change(
@@ -107,12 +109,12 @@ NEW_EVENT = (
     ),
     Change(
         "services/notify/domain/reactions.py",
-        "def schedule_infeasible(",
+        "def session_missed(",
         "def week_reviewed(person: Person, event: WeekReviewed, moment: Moment) -> list[Fact]:\n"
         '    """Look back at a week once it was weighed."""\n'
         '    back = Wake(moment.at + timedelta(minutes=30), f"look_back:{moment.cause}")\n'
         "    return [WeekSeen(event.week_start), back]\n\n\n"
-        "def schedule_infeasible(",
+        "def session_missed(",
     ),
     _after(
         "services/notify/handlers/__init__.py",
