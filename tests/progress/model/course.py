@@ -19,7 +19,7 @@ from tests.progress.model.person import (
     midnight,
     unless,
 )
-from tests.progress.model.steps import clinical, speak_up, thin_weeks
+from tests.progress.model.steps import clinical, rung_down, speak_up, thin_weeks
 
 GOALS = {"sober": True, "phq": True, "optional": False}
 """The goals that lives set themselves, and whether they are required for a step down."""
@@ -174,7 +174,7 @@ def due(p: Person) -> list[tuple[datetime, str]]:
         return []
     found = [(a.expires, "expiry") for a in p.advice if a.open]
     if p.stage == "ATTENDING" and not p.held:
-        found += [(at, "judge") for at in ripe(p)]
+        found.append((ripe(p), "judge"))
     if p.taper is not None and not p.taper.over and p.in_treatment:
         found.append((midnight(after(p.taper.until, 1)), "taper_over"))
     for number, alarm in enumerate(p.alarms):
@@ -184,14 +184,15 @@ def due(p: Person) -> list[tuple[datetime, str]]:
     return found
 
 
-def ripe(p: Person) -> list[datetime]:
-    """When everything that time alone can mend is mended, and when a no has rested."""
+def ripe(p: Person) -> datetime:
+    """When everything that time alone can mend is mended, and a no to this very step has rested."""
     waits = [after(p.taper.until, 1) if p.taper and p.taper.over else after(p.stepped_on, SPACING_DAYS)]
     if p.used is not None and p.counts_use:
         waits.append(after(p.used, CLEAN_DAYS))
-    if "down" in p.noes:
-        waits.append(after(p.noes["down"][0], REST_DAYS))
-    return [*(midnight(day) for day in waits), *([p.cleared] if p.cleared else [])]
+    said_no, to = p.noes.get("down", (date.min, None))
+    if to is not None and to == rung_down(p):
+        waits.append(after(said_no, REST_DAYS))
+    return max([*(midnight(day) for day in waits), *([p.cleared] if p.cleared else [])])
 
 
 def escalate(p: Person, number: int) -> None:

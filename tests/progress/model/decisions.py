@@ -91,7 +91,7 @@ def approve(p: Person, at: datetime, role: str, number: int, effective: date, ag
         "effective_on": today <= effective <= after(today, MAX_DAYS),
         "state": a.kind == "readmit" or p.stage == "ATTENDING" or (a.way == "up" and p.in_treatment),
         **step_guards(p, at, a.way, a.kind, a.level, a.minutes),
-        "not_held": not p.held,
+        "not_held": a.kind == "readmit" or not p.held,
         **(answered(p) if a.way == "up" else {}),
     }
     if a.kind == "readmit":

@@ -119,14 +119,12 @@ def decide(p: Person, at: datetime, role: str, approve: bool, reason: bool) -> N
     asked, today = p.extension, day_of(at)
     guards = {"clinical_role": clinical(role), "requested": asked is not None}
     if approve and asked is not None:
-        first = max(after(p.planned_end, 1), today)
+        first = min(max(after(p.planned_end, 1), today), asked.until)
         span = [after(first, n) for n in range((asked.until - first).days + 1)]
         guards["reason"] = reason or not asked.machine
         guards["still_ahead"] = asked.until >= today
         guards["max_days"] = asked.until <= after(p.treated_since, MAX_DAYS)
-        guards["authorization"] = not asks(p, first) or (
-            all(covered(p, p.level, day, first) for day in span or [first])
-        )
+        guards["authorization"] = not asks(p, first) or (all(covered(p, p.level, day, first) for day in span))
         guards["certification"] = certified(p, today)
     unless(**guards)
     assert asked is not None

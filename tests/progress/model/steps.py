@@ -92,6 +92,8 @@ def recommend(
     made = Advice(way, kind, level, minutes, trigger, by == "rule", at + timedelta(days=OPEN_DAYS))
     made.ground, made.base = ground, p.minutes
     p.advice.append(made)
+    if trigger == "attendance":
+        p.answered = max(p.weeks)
     p.reached.add(f"advice:{way}:{kind}:{trigger}")
     p.say("StepDownRecommended" if way == "down" else "StepUpRecommended")
     return made
@@ -164,8 +166,6 @@ def speak_up(p: Person, at: datetime, trigger: str, ground: object) -> None:
     if p.in_treatment or (left and again):
         p.close(("up",))
         recommend(p, at, "up", rung_up(p), trigger, "rule", (trigger, ground))
-        if trigger == "attendance":
-            p.answered = max(p.weeks)
 
 
 def thin_weeks(p: Person, at: datetime) -> None:
