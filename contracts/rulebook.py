@@ -175,9 +175,16 @@ class ProgramRules(_Table):
     max_days: int
     ladder_minutes: tuple[int, ...]
     """Weekly minutes of each rung inside the level, highest first."""
-    lower_level: str
+    lower_level: str | dict[str, str]
+    """What comes below the level of a program: by edition of the criteria, or one for all."""
     lower_level_minutes: int
     cite: str
+
+    def below(self, level: LevelOfCare) -> LevelOfCare | None:
+        """The level below a program, in the edition in which a level was found."""
+        names = self.lower_level
+        code = names if isinstance(names, str) else names.get(level.edition)
+        return LevelOfCare(edition=level.edition, code=code) if code else None
 
 
 class AttendanceRules(_Table):

@@ -144,6 +144,22 @@ class TestLayers:
         assert here.band(LevelOfCare(code="2.1"), AgeBand.ADOLESCENT).min_minutes == 360
         assert len(here.bands) == len(anywhere.bands)
 
+    @pytest.mark.parametrize("age_band", list(AgeBand))
+    def test_below_a_program_comes_a_level_of_the_same_edition_that_has_hours(
+        self, age_band: AgeBand
+    ) -> None:
+        rules = Rulebook.model_validate(DEFAULT)
+        for edition in rules.intake.dimensions:
+            below = rules.program.below(LevelOfCare(edition=edition, code="2.1"))
+            assert below is not None
+            assert rules.band(below, age_band).min_minutes == 0
+
+    def test_a_layer_may_name_one_level_below_for_every_edition(self, own: Write) -> None:
+        rules = own(layer('site = "albany"', '[layers.set.program]\nlower_level = "1.7"')).at(site="albany")
+
+        below = rules.program.below(LevelOfCare(edition="4", code="2.1"))
+        assert below == LevelOfCare(edition="4", code="1.7")
+
     def test_tables_are_laid_over_key_by_key_and_lists_are_replaced(self, own: Write) -> None:
         rules = own(
             layer(

@@ -383,6 +383,18 @@ class TestStepDownByMachine:
         down = story.last(StepDownRecommended)
         assert (down.kind, down.to_level, down.to_weekly_minutes) == ("level_change", OUTPATIENT, 180)
 
+    @pytest.mark.parametrize(("edition", "below"), [("4", "1.5"), ("locus", "1")])
+    def test_the_level_below_is_that_of_the_edition(self, edition: str, below: str) -> None:
+        story = Story().admitted(540, level=LevelOfCare(edition=edition, code="2.1"))
+        story.agreed(540)
+        story.on(ADMITTED_ON).attended()
+        story.plan()
+        story.week("2026-01-19", 540, 540)
+        story.week("2026-01-26", 540, 540)
+        story.on("2026-02-03").attest()
+
+        assert story.last(StepDownRecommended).to_level == LevelOfCare(edition=edition, code=below)
+
     def test_for_adolescents_the_levels_own_minimum_is_the_last_rung(self) -> None:
         story = recommended(480, age=AgeBand.ADOLESCENT)
 

@@ -26,14 +26,14 @@ class Rung:
 def rung_down(state: Episode, rules: Rulebook) -> Rung | None:
     """The next lower rung: inside the level while its minimum allows one, else the lower level (K9)."""
     band = band_of(state, rules)
-    if band is None or state.level.code == rules.program.lower_level:
+    lower = rules.program.below(state.level)
+    if band is None or lower is None or state.level == lower:
         return None
     # The level's own minimum is a rung too: programs for adolescents end there, not at 540.
     steps = {*rules.program.ladder_minutes, band.min_minutes}
     inside = [m for m in steps if band.min_minutes <= m < state.weekly_minutes]
     if inside:
         return Rung(Kind.INTENSITY_REDUCTION, state.level, max(inside))
-    lower = LevelOfCare(edition=state.level.edition, code=rules.program.lower_level)
     return Rung(Kind.LEVEL_CHANGE, lower, rules.program.lower_level_minutes)
 
 
