@@ -1,11 +1,11 @@
-"""The tables of the rulebook about groups, closed days, codes, risk dates, plans and measures."""
+"""The tables of the rulebook about programs, groups, closed days, codes, risk dates, plans and measures."""
 
 from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from contracts.vocabulary import GroupKind, ProgramKind, ServiceKind
+from contracts.vocabulary import GroupKind, LevelOfCare, ProgramKind, ServiceKind
 
 _COMMON_YEAR = 2027
 """A year without a 29 February, which is no yearly day."""
@@ -176,3 +176,20 @@ class MeasureRules(Table):
     use_free_results: int = Field(ge=1)
     """So many results without use in a row, and the next with use is news."""
     cite: str
+
+
+class ProgramRules(Table):
+    default_days: int
+    max_days: int
+    ladder_minutes: tuple[int, ...]
+    """Weekly minutes of each rung inside the level, highest first."""
+    lower_level: str | dict[str, str]
+    """What comes below the level of a program: by edition of the criteria, or one for all."""
+    lower_level_minutes: int
+    cite: str
+
+    def below(self, level: LevelOfCare) -> LevelOfCare | None:
+        """The level below a program, in the edition in which a level was found."""
+        names = self.lower_level
+        code = names if isinstance(names, str) else names.get(level.edition)
+        return LevelOfCare(edition=level.edition, code=code) if code else None

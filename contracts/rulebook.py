@@ -23,6 +23,7 @@ from contracts.rule_tables import (
     MeasureRules,
     MoveRules,
     PlanRules,
+    ProgramRules,
     RiskDateRules,
     TaperRules,
 )
@@ -168,23 +169,6 @@ class Layer(_Table):
 
     def fits(self, place: Place) -> bool:
         return all(not mine or mine in theirs for mine, theirs in zip(self.keys, place, strict=True))
-
-
-class ProgramRules(_Table):
-    default_days: int
-    max_days: int
-    ladder_minutes: tuple[int, ...]
-    """Weekly minutes of each rung inside the level, highest first."""
-    lower_level: str | dict[str, str]
-    """What comes below the level of a program: by edition of the criteria, or one for all."""
-    lower_level_minutes: int
-    cite: str
-
-    def below(self, level: LevelOfCare) -> LevelOfCare | None:
-        """The level below a program, in the edition in which a level was found."""
-        names = self.lower_level
-        code = names if isinstance(names, str) else names.get(level.edition)
-        return LevelOfCare(edition=level.edition, code=code) if code else None
 
 
 class AttendanceRules(_Table):

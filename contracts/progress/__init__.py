@@ -35,6 +35,7 @@ from contracts.progress.measures import (
     RecoveryActivityLogged,
     RelapseResponded,
     SubstanceUseReported,
+    SubstanceUseWithdrawn,
 )
 from contracts.progress.plans import (
     CurriculumCompleted,
@@ -133,6 +134,7 @@ __all__ = [
     "StepUpApproved",
     "StepUpRecommended",
     "SubstanceUseReported",
+    "SubstanceUseWithdrawn",
     "TeamAnswered",
     "TeamAsked",
     "TreatmentPlanApproved",

@@ -60,6 +60,14 @@ class SubstanceUseReported(PatientEvent):
     supersedes_report_id: Token | None = None
 
 
+class SubstanceUseWithdrawn(PatientEvent):
+    """What a machine had reported as use was none; what was decided meanwhile stays decided."""
+
+    report_id: Token
+    reason: Token
+    withdrawn_on: Day
+
+
 class MeasuresDue(PatientEvent):
     """Instruments are to be filled in; the first time or as a reminder."""
 

@@ -500,6 +500,7 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     "progress.safety_alert_raised.v1": {"kind": "suicide_risk"},
     "progress.safety_alert_escalated.v1": {"kind": "suicide_risk"},
     "progress.substance_use_reported.v1": {"source": "self"},
+    "progress.substance_use_withdrawn.v1": {"reason": "false_positive", "withdrawn_on": "2026-10-28"},
     "progress.step_down_recommended.v1": {
         "kind": "intensity_reduction",
         "expires_at": "2026-11-23T05:00:00Z",

@@ -46,6 +46,7 @@ service = Service(
         domain.RecordMedication: episode(domain.record_medication, roles=CARE),
         domain.LogActivity: episode(domain.log_activity, roles=CARE),
         domain.ReportSubstanceUse: episode(domain.report_substance_use, roles=CARE),
+        domain.WithdrawUseReport: episode(domain.withdraw_use_report, roles=CARE),
         domain.RespondToRelapse: episode(domain.respond_to_relapse, roles=CARE),
         domain.AcknowledgeAlert: episode(domain.acknowledge_alert, roles=CARE),
         domain.ResolveAlert: episode(domain.resolve_alert, roles=CARE),

@@ -17,10 +17,12 @@ from contracts.progress import (
     StepUpApproved,
     StepUpRecommended,
     SubstanceUseReported,
+    SubstanceUseWithdrawn,
 )
-from contracts.vocabulary import GoalCategory, Risk
+from contracts.vocabulary import DischargeReason, GoalCategory, Risk
 from services.progress import domain
 from services.progress.domain import Direction, Kind
+from services.progress.domain.recommend import step_down_criteria
 from tests.progress.story import ADMITTED_ON, SOBER, Story, attending, in_aftercare, ready, recommended
 
 DOWN, UP = Direction.DOWN, Direction.UP
@@ -37,6 +39,13 @@ def under_review(minutes: int = 540) -> Story:
     story = relapsed(minutes)
     story.take_up()
     return story
+
+
+def positive(story: Story, classification: str = "relapse") -> str:
+    """A toxicology screen says that there was use; the id of the report."""
+    today = story.state.day(story.now)
+    story.do(domain.ReportSubstanceUse("tox_screen", today, classification))
+    return str(story.state.use_reports[-1].id)
 
 
 class TestReports:
@@ -319,6 +328,125 @@ class TestResponse:
         story.used("lapse", supersedes_report_id=first)
 
         story.refuses(domain.RespondToRelapse(("step_up",), first), "newest")
+
+
+class TestNoUseAtAll:
+    """A test was wrong: what it said counts no more, and what people decided stays decided."""
+
+    def test_what_it_spoke_against_may_be_proposed_again(self) -> None:
+        story = recommended()
+        report = positive(story, "lapse")
+        assert [r.closed for r in story.state.recommendations] == ["criteria_no_longer_met"]
+
+        story.do(domain.WithdrawUseReport(report, "false_positive"))
+
+        withdrawn = story.last(SubstanceUseWithdrawn)
+        assert (withdrawn.report_id, withdrawn.reason) == (report, "false_positive")
+        assert story.state.step_down
+        assert story.state.use_reported_on is None
+
+    def test_use_that_people_told_of_still_counts(self) -> None:
+        story = attending(540)
+        told = story.used("lapse")
+        report = positive(story.on("2026-01-20"), "lapse")
+
+        story.do(domain.WithdrawUseReport(report, "false_positive"))
+
+        assert story.state.use_reported_on == ADMITTED_ON
+        assert days_clean(story) == (7, (told,))
+
+    def test_a_step_up_on_the_table_is_left_to_a_person(self) -> None:
+        story = attending(540)
+        report = positive(story)
+        story.take_up()
+        story.refuses(domain.DeclineRecommendation(story.state.step_up, "no_use"), "relapse_responded")
+
+        story.do(domain.WithdrawUseReport(report, "false_positive"))
+
+        assert (story.state.stage, story.state.unanswered_relapse) == ("STEP_UP_PENDING", None)
+        story.do(domain.DeclineRecommendation(story.state.step_up, "no_use"))
+        assert story.state.stage == "ATTENDING"
+
+    def test_an_approved_step_up_stands_and_is_looked_at_again(self) -> None:
+        story = attending(540)
+        report = positive(story)
+        approved = story.state.step_up
+        story.approve(approved)
+
+        story.do(domain.WithdrawUseReport(report, "false_positive"))
+
+        assert story.state.weekly_minutes == 720
+        task = story.last(ReviewTaskRaised)
+        assert (task.about, task.subject_id) == ("ground_gone", approved)
+
+    def test_a_step_down_that_waited_for_days_without_use_has_lost_nothing(self) -> None:
+        story = attending()
+        report = positive(story, "lapse")
+        story.week("2026-01-19", 720)
+        story.week("2026-01-26", 720)
+        story.on("2026-02-03").attest()
+        story.approve(story.state.step_down)
+
+        story.do(domain.WithdrawUseReport(report, "false_positive"))
+
+        assert story.said(ReviewTaskRaised) == []
+
+    def test_what_an_instrument_said_needs_nobodys_word_any_more(self) -> None:
+        story = attending()
+        story.bam(0, administered_at=story.now)
+        story.on("2026-01-20").bam(0)
+        story.on("2026-01-27").bam(1)
+        report = story.state.use_reports[-1]
+        assert not report.confirmed
+        asked = {need.kind for need in domain.needs(story.state, story.now, story.moment().rules)}
+
+        story.do(domain.WithdrawUseReport(report.id, "misread"))
+
+        left = {need.kind for need in domain.needs(story.state, story.now, story.moment().rules)}
+        assert asked - left == {"use_unconfirmed"}
+
+    def test_what_a_person_said_is_not_taken_back_as_none(self) -> None:
+        story = attending()
+        report = story.used("lapse")
+        story.refuses(domain.WithdrawUseReport(report, "false_positive"), "by_machine")
+        test = positive(story, "lapse")
+        story.refuses(domain.WithdrawUseReport(test, "false_positive"), "clinical_role", role="admissions")
+        story.do(domain.WithdrawUseReport(test, "false_positive"))
+        story.refuses(domain.WithdrawUseReport(test, "false_positive"), "standing")
+        story.refuses(domain.WithdrawUseReport("none", "false_positive"), code="report_unknown")
+
+    def test_what_was_replaced_by_a_persons_word_stays_replaced(self) -> None:
+        story = attending()
+        first = story.used("lapse", confirmed=False)
+        story.used("relapse", supersedes_report_id=first)
+
+        story.refuses(domain.WithdrawUseReport(first, "false_positive"), "newest")
+
+    def test_what_was_none_is_nothing_to_say_more_about(self) -> None:
+        story = attending()
+        first = story.used("lapse", confirmed=False)
+        story.do(domain.WithdrawUseReport(first, "false_positive"))
+
+        again = domain.ReportSubstanceUse("self", ADMITTED_ON, "relapse", supersedes_report_id=first)
+        story.refuses(again, "standing")
+        story.refuses(domain.RespondToRelapse(("individual_session",), first), "newest")
+
+    def test_after_the_discharge_too(self) -> None:
+        story = attending(540)
+        report = positive(story)
+        story.approve(story.state.step_up)
+        story.do(domain.DischargePatient(DischargeReason.MOVED))
+
+        story.do(domain.WithdrawUseReport(report, "false_positive"))
+
+        assert story.state.use_reports[-1].withdrawn
+        assert story.said(ReviewTaskRaised) == []
+
+
+def days_clean(story: Story) -> tuple[int, tuple[str, ...]]:
+    """The days without use that a step down would be judged by, and the report they count from."""
+    found = next(c for c in step_down_criteria(story.state, story.moment()) if c.id == "days_clean")
+    return found.value, found.evidence
 
 
 class TestLostGround:

@@ -87,6 +87,9 @@ def test_a_review_after_a_relapse_ends_with_a_response(progress: Stack) -> None:
     parts = {"actions": ["add_sessions", "individual_session"], "added_weekly_minutes": 60}
     answer = person.post("relapse-responses", **parts)
     assert answer.status_code == 201, answer.text
+    tested = person.post("substance-use", **{**used, "source": "tox_screen"}).json()["report_id"]
+    assert person.post(f"substance-use/{tested}/withdraw", reason="false_positive").status_code == 201
+    assert person.post(f"substance-use/{report['id']}/withdraw", reason="typing").status_code == 409
     view = person.view()
     assert (view["state"], view["weekly_minutes"]) == ("ATTENDING", 780)
 

@@ -216,6 +216,8 @@ class Lapse(Figures):
     repeat_mean_weeks: float
     relapse: float
     reported: float
+    misread: float
+    """How often an instrument shows use where the person, once asked, had none."""
 
 
 class After(Figures):

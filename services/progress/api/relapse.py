@@ -8,7 +8,7 @@ from pydantic import Field
 from contracts.vocabulary import Minutes, Token
 from services.chassis.http import Answer, Body, Call
 from services.progress import domain
-from services.progress.api.forms import Day
+from services.progress.api.forms import Day, Reason
 
 routes = APIRouter()
 
@@ -22,6 +22,10 @@ class SubstanceUseBody(Body):
     substances: Annotated[tuple[Token, ...], Field(max_length=20)] = ()
     confirmed: bool = True
     supersedes_report_id: Token | None = None
+
+
+class WithdrawalBody(Body):
+    reason: Reason
 
 
 class ResponseBody(Body):
@@ -44,6 +48,14 @@ async def report_substance_use(episode_id: Token, body: SubstanceUseBody, call: 
         body.supersedes_report_id,
     )
     return await call.take(command, on=episode_id, extra=_reported)
+
+
+@routes.post("/v1/episodes/{episode_id}/substance-use/{report_id}/withdraw", status_code=201)
+async def withdraw_use_report(
+    episode_id: Token, report_id: Token, body: WithdrawalBody, call: Call
+) -> Answer:
+    """Say that what a machine reported as use was none; what was decided because of it stays decided."""
+    return await call.take(domain.WithdrawUseReport(report_id, body.reason), on=episode_id)
 
 
 @routes.post("/v1/episodes/{episode_id}/relapse-responses", status_code=201)

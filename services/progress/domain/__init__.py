@@ -90,8 +90,10 @@ from services.progress.domain.records import (
 from services.progress.domain.relapse import (
     ReportSubstanceUse,
     RespondToRelapse,
+    WithdrawUseReport,
     report_substance_use,
     respond_to_relapse,
+    withdraw_use_report,
 )
 from services.progress.domain.review import (
     AskTeam,
@@ -175,6 +177,7 @@ __all__ = [
     "WantedGoal",
     "WantedIntervention",
     "WeekNoted",
+    "WithdrawUseReport",
     "acknowledge_alert",
     "approve_plan",
     "approve_recommendation",
@@ -242,4 +245,5 @@ __all__ = [
     "urgency",
     "waiting",
     "weigh_again",
+    "withdraw_use_report",
 ]

@@ -74,8 +74,8 @@ def _use(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
     if relapse is not None:
         yield Need("relapse", "Nobody has said what is done about a relapse.", since=_day(state, relapse.on))
     for report in state.use_reports:
-        if not report.confirmed and not report.superseded:
-            why = "An instrument speaks of use: ask the person, and say what it was."
+        if not report.confirmed and report.stands:
+            why = "An instrument speaks of use: ask the person, and say what it was, or that it was none."
             yield Need("use_unconfirmed", why, since=_day(state, report.on), about=report.id)
 
 

@@ -8,6 +8,9 @@ from contracts.progress import Goal
 from contracts.vocabulary import AgeBand, Criterion, LevelOfCare, PlanKind, ProgramKind, Risk
 from services.progress.domain.kept import Start
 
+MACHINES = ("measure", "tox_screen")
+"""The sources of a report of use that are no person."""
+
 
 class Stage(StrEnum):
     """Where an episode stands; extended, stepped down and alerted are facts beside it."""
@@ -195,6 +198,19 @@ class UseReport:
     confirmed: bool = True
     superseded: bool = False
     responded: bool = False
+    source: str = ""
+    withdrawn: bool = False
+    """It was no use at all."""
+
+    @property
+    def stands(self) -> bool:
+        """Whether it is still the word about that use."""
+        return not (self.superseded or self.withdrawn)
+
+    @property
+    def by_machine(self) -> bool:
+        """Whether nobody but an instrument or a test ever said so."""
+        return not self.confirmed or self.source in MACHINES
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from contracts.decisions import Moment
-from contracts.progress import GoalReopened, SubstanceUseReported
+from contracts.progress import GoalReopened, SubstanceUseReported, SubstanceUseWithdrawn
 from contracts.vocabulary import Criterion
 from services.progress.domain.facts import Week, WeekNoted
 from services.progress.domain.state import Episode
@@ -12,12 +12,15 @@ from services.progress.domain.tasks import raise_task
 from services.progress.domain.telling import Facts, Step, due_in
 
 GROUND_GONE = "ground_gone"
+DAYS_CLEAN = "days_clean"
 
 
 def review_ground(told: Sequence[Any]) -> Step:
     """Ask a person to look at every approval that rests on what a correction has just changed."""
 
     def review(state: Episode, moment: Moment) -> Facts:
+        if state.over:
+            return []
         gone, recounted = _gone(state, told), _recounted(state, told)
         asked = {t.subject_id for t in state.tasks if t.about == GROUND_GONE and t.outcome is None}
         approved = [r for r in state.recommendations if r.closed == "approved" and r.id not in asked]
@@ -32,11 +35,12 @@ def review_ground(told: Sequence[Any]) -> Step:
 
 
 def _gone(state: Episode, told: Sequence[Any]) -> set[str]:
-    """Ids of what is no longer so: goals that are open again, and relapses that were none."""
+    """Ids of what is no longer so: goals that are open again, relapses and use that were none."""
     relapses = {r.id for r in state.use_reports if r.classification == "relapse"}
     reports = [f for f in told if isinstance(f, SubstanceUseReported) and f.classification != "relapse"]
     goals = {f.goal_id for f in told if isinstance(f, GoalReopened)}
-    return goals | {f.supersedes_report_id for f in reports if f.supersedes_report_id in relapses}
+    none = {f.report_id for f in told if isinstance(f, SubstanceUseWithdrawn)}
+    return goals | none | {f.supersedes_report_id for f in reports if f.supersedes_report_id in relapses}
 
 
 def _recounted(state: Episode, told: Sequence[Any]) -> list[Week]:
@@ -45,7 +49,8 @@ def _recounted(state: Episode, told: Sequence[Any]) -> list[Week]:
 
 
 def _broken(criterion: Criterion, gone: set[str], recounted: Sequence[Week]) -> bool:
-    if not gone.isdisjoint(criterion.evidence):
+    # Days without use are no fewer when the last report of it was wrong.
+    if criterion.id != DAYS_CLEAN and not gone.isdisjoint(criterion.evidence):
         return True
     weeks = [w for w in recounted if not {w.event_id, *w.earlier}.isdisjoint(criterion.evidence)]
     if criterion.id.startswith("attendance_week"):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from contracts.decisions import Guard, Moment, Refused, require
-from contracts.progress import RelapseResponded, SubstanceUseReported
+from contracts.progress import RelapseResponded, SubstanceUseReported, SubstanceUseWithdrawn
 from contracts.vocabulary import Criterion, GroupKind
 from services.progress.domain.curriculum import reopen
 from services.progress.domain.facts import Direction, Kind, Stage, UseReport
@@ -35,6 +35,14 @@ class ReportSubstanceUse:
     substances: tuple[str, ...] = ()
     confirmed: bool = True
     supersedes_report_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawUseReport:
+    """A clinician found that what a machine reported as use was none, and says why."""
+
+    report_id: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,7 @@ def _may_supersede(report: UseReport, moment: Moment) -> None:
             clinical(moment),
             Guard("unconfirmed", not report.confirmed, "it was confirmed when it was made"),
             Guard("newest", not report.superseded, "a later report took its place already"),
+            Guard("standing", not report.withdrawn, "it was withdrawn as no use at all"),
         ],
     )
 
@@ -94,6 +103,31 @@ def _report(state: Episode, report_id: str) -> UseReport:
         if report.id == report_id:
             return report
     raise Refused("report_unknown", "This episode has no such report of use.", status=404)
+
+
+def withdraw_use_report(state: Episode, command: WithdrawUseReport, moment: Moment) -> Facts:
+    """No use after all: it counts no more, and whoever approved a step because of it looks at that again.
+
+    Nothing that was decided is undone, and what lies on the table stays there for a person to answer.
+    """
+    report = _report(state, command.report_id)
+    require(
+        "report_not_withdrawn",
+        "This report cannot be withdrawn",
+        [
+            clinical(moment),
+            Guard("by_machine", report.by_machine, "a person said so: report what it really was"),
+            Guard("newest", not report.superseded, "a later report took its place already"),
+            Guard("standing", not report.withdrawn, "it was withdrawn already"),
+        ],
+    )
+    withdrawn = SubstanceUseWithdrawn(
+        **about(state, moment.actor),
+        report_id=report.id,
+        reason=command.reason,
+        withdrawn_on=state.day(moment.at),
+    )
+    return then(state, moment, [withdrawn], review_ground([withdrawn]))
 
 
 def respond_to_relapse(state: Episode, command: RespondToRelapse, moment: Moment) -> Facts:
@@ -112,8 +146,8 @@ def respond_to_relapse(state: Episode, command: RespondToRelapse, moment: Moment
             Guard("actions", bool(command.actions), "nothing is done"),
             Guard(
                 "newest",
-                answered is None or not answered.superseded,
-                "a later report took its place",
+                answered is None or answered.stands,
+                "a later report took its place, or it was no use at all",
             ),
             *_asked(state, command, moment),
         ],

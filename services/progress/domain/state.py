@@ -199,9 +199,7 @@ class Episode:
     @property
     def unanswered_relapse(self) -> UseReport | None:
         """The newest relapse about which nobody has said what is done."""
-        relapses = (
-            r for r in reversed(self.use_reports) if r.classification == "relapse" and not r.superseded
-        )
+        relapses = (r for r in reversed(self.use_reports) if r.classification == "relapse" and r.stands)
         return next((r for r in relapses if not r.responded), None)
 
     @property

@@ -58,6 +58,7 @@ MODELLED = {
     "StepUpApproved",
     "StepUpRecommended",
     "SubstanceUseReported",
+    "SubstanceUseWithdrawn",
     "TreatmentPlanApproved",
 }
 WAYS = {"down": domain.Direction.DOWN, "up": domain.Direction.UP}
@@ -72,6 +73,7 @@ class Care:
         self.advice: list[str] = []
         self.alarms: list[str] = []
         self.outward: list[str] = []
+        self.reports: list[str] = []
         self.discharge: Any = None
         self.stream: list[Carried] = []
         self.version = 0
@@ -140,6 +142,8 @@ class Care:
             self.alarms.append(fact.alert_id)
         elif name == "CommunityReferralMade":
             self.outward.append(fact.community_referral_id)
+        elif name == "SubstanceUseReported":
+            self.reports.append(fact.report_id)
         elif name == "PatientDischarged":
             self.discharge = fact
 

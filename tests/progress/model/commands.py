@@ -38,6 +38,14 @@ def _use(_care: Care, on: date, classification: str) -> Any:
     return domain.ReportSubstanceUse("self", on, classification)
 
 
+def _tested(_care: Care, on: date, classification: str) -> Any:
+    return domain.ReportSubstanceUse("tox_screen", on, classification)
+
+
+def _unused(care: Care, number: int) -> Any:
+    return domain.WithdrawUseReport(care.reports[number], "false_positive")
+
+
 def _acknowledge(care: Care, number: int) -> Any:
     return domain.AcknowledgeAlert(care.alarms[number])
 
@@ -138,6 +146,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "attest": _attest,
     "measure": _measure,
     "use": _use,
+    "tested": _tested,
+    "unused": _unused,
     "acknowledge": _acknowledge,
     "resolve": _resolve,
     "outreach": _outreach,

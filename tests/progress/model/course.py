@@ -127,18 +127,34 @@ def measure(p: Person, at: datetime, total: int, item_9: bool) -> None:
         speak_up(p, at, "deterioration", len(p.totals))
 
 
-def use(p: Person, at: datetime, on: date, classification: str) -> None:
+def use(p: Person, at: datetime, on: date, classification: str, *, tested: bool = False) -> None:
     if p.over:
         raise No("episode_over")
     if on > day_of(at):
         raise No("used_in_future")
-    p.used = day_of(at)
     p.reports.append(classification)
+    p.tested.append(tested)
+    p.used_on.append(day_of(at))
+    p.used = day_of(at)
     p.say("SubstanceUseReported")
     p.reached.add(classification)
     if classification == "relapse":
         p.unanswered.append(len(p.reports))
         speak_up(p, at, "relapse", len(p.reports))
+
+
+def unused(p: Person, at: datetime, role: str, number: int) -> None:
+    """A test was wrong: its report counts no more, and nothing that was decided changes."""
+    unless(
+        clinical_role=clinical(role),
+        by_machine=p.tested[number],
+        standing=p.used_on[number] is not None,
+    )
+    p.used_on[number] = None
+    p.used = max((on for on in p.used_on if on), default=None)
+    p.unanswered = [n for n in p.unanswered if n != number + 1]
+    p.say("SubstanceUseWithdrawn")
+    p.reached.add("unused")
 
 
 def acknowledge(p: Person, at: datetime, role: str, number: int) -> None:

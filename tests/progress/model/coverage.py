@@ -18,7 +18,7 @@ lapse left:administrative left:completed_court left:completed_goals left:coverag
 left:declined_further left:dropped_out_no_contact left:hospitalized_medical left:incarcerated
 left:left_against_advice left:moved left:never_attended left:other left:transferred_higher_level
 left:transferred_lower_level left:transferred_other_provider loop_closed planned_end_passed referred
-relapse responded screening superseded superseded_up taper_over withdrawn
+relapse responded screening superseded superseded_up taper_over unused withdrawn
 """
 
 _REFUSED = """
@@ -49,6 +49,8 @@ resolve:clinical_role respond:actions respond:added_minutes respond:band respond
 respond:expected_return_on respond:not_held respond:state
 resume:clinical_role resume:episode_over resume:not_on_hold
 resume:reassessed resume:rescreened review:clinical_role review:not_expired review:not_held review:open
-review:state review:step_up use:episode_over use:used_in_future
+review:state review:step_up
+tested:episode_over tested:used_in_future unused:by_machine unused:clinical_role unused:standing
+use:episode_over use:used_in_future
 """
 REACHED, REFUSED = tuple(_REACHED.split()), tuple(_REFUSED.split())

@@ -86,7 +86,7 @@ def table(life: Life, messages: list[tuple[timedelta, Step]]) -> list[Any]:
     for after, (name, *args) in messages:
         life.now = began + after
         try:
-            if name in ("measure", "use", "outreach", "attest"):
+            if name in ("measure", "use", "tested", "outreach", "attest"):
                 life.care.do(COMMANDS[name](life.care, *args[1:]), life.now, args[0])
             else:
                 life.care.hear(event(life, name, args), life.now)

@@ -15,7 +15,7 @@ from tests.progress.model.person import DEFAULT_DAYS, No, Person, after, day_of,
 
 ADMITTED = date(2026, 1, 13)
 OTHER_ROLES = ("admissions", "scheduler", "biller")
-AFTER_THE_END = ("acknowledge", "resolve", "death", "close_loop")
+AFTER_THE_END = ("acknowledge", "resolve", "death", "close_loop", "unused")
 Step = tuple[Any, ...]
 
 
@@ -238,6 +238,8 @@ RULES: dict[str, Callable[..., None]] = {
     "attest": _attest,
     "measure": lambda p, at, _role, total, nine: course.measure(p, at, total, nine > 0),
     "use": lambda p, at, _role, on, how: course.use(p, at, on, how),
+    "tested": lambda p, at, _role, on, how: course.use(p, at, on, how, tested=True),
+    "unused": course.unused,
     "acknowledge": course.acknowledge,
     "resolve": course.resolve,
     "outreach": lambda p, at, _role, channel, reached: course.outreach(p, at, channel, reached),

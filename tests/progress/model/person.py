@@ -220,6 +220,10 @@ class Person:
     reviewed: str = ""
     """What the step up under review was about when it was taken in hand."""
     reports: list[str] = field(default_factory=list)
+    tested: list[bool] = field(default_factory=list)
+    """Of each report, whether a test made it and no person."""
+    used_on: list[date | None] = field(default_factory=list)
+    """When each report was made; none once it was no use at all."""
     unanswered: list[int] = field(default_factory=list)
     """Relapses about which nobody has said what is done."""
     hold: Hold | None = None

@@ -107,6 +107,7 @@ OCCASIONS = {
     "SafetyAlertRaised",
     "SafetyAlertResolved",
     "SubstanceUseReported",
+    "SubstanceUseWithdrawn",
     "StepDownApproved",
     "StepUpApproved",
     "EpisodeStateChanged",

@@ -50,6 +50,8 @@ def take(life: Life, step: Step) -> None:
         return
     if name in ("acknowledge", "resolve") and args[1] >= len(p.alarms):
         return
+    if name == "unused" and args[1] >= len(p.reports):
+        return
     if name == "close_loop" and args[1] >= len(p.outward):
         return
     if name == "respond" and not p.reports:

@@ -72,6 +72,7 @@ class Walk:
                 (1, self.calendar),
                 (2, self.alarm),
                 (1, self.use),
+                (0.5 if p.reports else 0, self.unused),
                 (1, self.leave),
                 (1, self.check_in),
                 (1, self.stale),
@@ -92,6 +93,7 @@ class Walk:
             (3 if p.remaining else 0.3, self.attest),
             (2.5, self.measure),
             (1, self.use),
+            (0.5 if p.reports else 0, self.unused),
             (4 if p.open_alarms() else 0.1, self.alarm),
             (1.5, self.outreach),
             (0.8, self.advise),
@@ -240,7 +242,13 @@ class Walk:
 
     def use(self, life: Life) -> list[Step]:
         on = after(day(life), self.r.choice((0, -1, -5, 1)))
-        return [("use", "clinician", on, self.r.choice(("lapse", "relapse")))]
+        how = self.r.choice(("lapse", "relapse"))
+        return [(self.r.choice(("use", "tested")), "clinician", on, how)]
+
+    def unused(self, life: Life) -> list[Step]:
+        """One of the latest; what was reported long ago is forgotten."""
+        made = len(life.p.reports)
+        return [("unused", self.role(), self.r.randrange(max(0, made - 4), made))]
 
     def alarm(self, life: Life) -> list[Step]:
         if not life.p.alarms:

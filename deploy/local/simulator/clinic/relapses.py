@@ -50,9 +50,14 @@ class Relapses:
             member.held_until = None
 
     async def confirm(self, member: Member, view: View) -> None:
-        """What an instrument showed is asked about: it was a lapse."""
+        """What an instrument showed is asked about: it was a lapse, or an answer in the wrong row."""
+        misread = self._chart.luck(member, "misread").random() < parameters().lapse.misread
         for report in view.get("use_reports") or ():
-            if report.get("confirmed") or report.get("superseded"):
+            if report.get("confirmed") or report.get("superseded") or report.get("withdrawn"):
+                continue
+            if misread:
+                path = f"substance-use/{report['id']}/withdraw"
+                await self._chart.do(member, path, {"reason": "misread"})
                 continue
             body = {
                 "source": "self",

@@ -16,7 +16,7 @@ KEPT_REPORTS = 20
 @on(said.SubstanceUseReported)
 def _used(state: Episode, fact: said.SubstanceUseReported) -> Episode:
     on_day = fact.reported_on or fact.used_on
-    report = UseReport(fact.report_id, on_day, fact.classification, fact.confirmed)
+    report = UseReport(fact.report_id, on_day, fact.classification, fact.confirmed, source=fact.source)
     earlier = (
         replace(r, superseded=True) if r.id == fact.supersedes_report_id else r for r in state.use_reports
     )
@@ -25,6 +25,13 @@ def _used(state: Episode, fact: said.SubstanceUseReported) -> Episode:
         use_reports=(*earlier, report)[-KEPT_REPORTS:],
         use_reported_on=fact.reported_on or state.use_reported_on,
     )
+
+
+@on(said.SubstanceUseWithdrawn)
+def _unused(state: Episode, fact: said.SubstanceUseWithdrawn) -> Episode:
+    reports = tuple(replace(r, withdrawn=True) if r.id == fact.report_id else r for r in state.use_reports)
+    known = [r.on for r in reports if r.stands]
+    return replace(state, use_reports=reports, use_reported_on=max(known, default=None))
 
 
 @on(said.MeasureRecorded)

@@ -94,7 +94,7 @@ def _clean(state: Episode, moment: Moment) -> Criterion:
         return Criterion(id="substance_use_reports", value=0, threshold=0, met=True)
     clean = _since(state.use_reported_on, state, moment)
     wanted = moment.rules.progress.clean_days
-    newest = tuple(r.id for r in state.use_reports[-1:])
+    newest = tuple(r.id for r in state.use_reports if r.stands)[-1:]
     return Criterion(id="days_clean", value=clean, threshold=wanted, met=clean >= wanted, evidence=newest)
 
 

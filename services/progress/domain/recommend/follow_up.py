@@ -25,6 +25,7 @@ REVIEWED_ON: frozenset[type] = frozenset(
         said.SafetyAlertRaised,
         said.SafetyAlertResolved,
         said.SubstanceUseReported,
+        said.SubstanceUseWithdrawn,
         said.StepDownApproved,
         said.StepUpApproved,
         said.LevelOfCareChanged,
