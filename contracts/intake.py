@@ -281,6 +281,9 @@ class SeatRequested(PatientEvent):
     weekly_minutes: Minutes
     days_per_week: Weekday
     availability: tuple[Availability, ...] = ()
+    language: Token | None = None
+    gender: Token | None = None
+    tracks: tuple[Token, ...] = ()
 
 
 class PatientWaitlisted(PatientEvent):

@@ -30,11 +30,32 @@ from tests.intake.story import (
 
 class TestAskingForASeat:
     def test_the_request_carries_what_scheduling_needs(self) -> None:
-        story = assessed()
+        story = screened()
+        story.do(domain.assess_patient, replace(ASSESSMENT, curriculum_tracks=("trauma",)))
         story.do(domain.request_seat, SEAT)
         said = story.said(intake.SeatRequested)[0]
         assert (said.level, said.program_kind, said.age_band) == (LEVEL, ProgramKind.SUD, AgeBand.ADULT)
         assert said.availability == ASSESSMENT.availability
+        assert said.tracks == ("trauma",)
+
+    @pytest.mark.parametrize(
+        ("language", "sex", "told"),
+        [
+            ("pt_BR", "F", ("pt-BR", "female")),
+            ("en", "male", ("en", "male")),
+            (None, None, (None, None)),
+            ("speaks Portuguese", "ask Ann 555 0101", (None, None)),
+            ("555-0101", "unknown", (None, None)),
+        ],
+    )
+    def test_only_codes_of_what_groups_ask_for_leave_the_record(
+        self, language: str | None, sex: str | None, told: tuple[str | None, str | None]
+    ) -> None:
+        story = assessed()
+        story.change(person=replace(story.state.person, language=language, sex=sex))
+        story.do(domain.request_seat, SEAT)
+        said = story.said(intake.SeatRequested)[0]
+        assert (said.language, said.gender) == told
 
     @pytest.mark.parametrize(
         ("changes", "guard"),

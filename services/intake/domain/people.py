@@ -1,6 +1,7 @@
 """Who a person is: what is kept of them here and nowhere else, and how they are known again."""
 
 import hashlib
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
@@ -8,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 from contracts.rulebook import IntakeRules, MatchingRules
 from contracts.vocabulary import AgeBand
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
+_GENDERS = {"f": "female", "female": "female", "m": "male", "male": "male", "other": "other"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,7 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person as referred. Nothing of it may appear in an event, an error or a log."""
+    """A person as referred. Nothing of it may appear in an event, error or log but what groups ask for."""
 
     given: str = field(repr=False)
     family: str = field(repr=False)
@@ -29,6 +33,17 @@ class Person:
     phone: str | None = field(default=None, repr=False)
     language: str | None = field(default=None, repr=False)
     identifiers: tuple[Identifier, ...] = field(default=(), repr=False)
+
+
+def language_told(person: Person) -> str | None:
+    """The person's language, as groups may ask for it; words that are no code stay where they are."""
+    word = (person.language or "").replace("_", "-")
+    return word if _LANGUAGE.fullmatch(word) else None
+
+
+def gender_told(person: Person) -> str | None:
+    """The person's gender, as groups may ask for it; words that are no code stay where they are."""
+    return _GENDERS.get((person.sex or "").casefold())
 
 
 def local_date(at: datetime, tz: str) -> date:

@@ -12,7 +12,7 @@ from contracts.vocabulary import ProgramKind
 from services.intake.domain import guards, indications
 from services.intake.domain.facts import SeatAsked, SeatKept, SeatLost, SeatRefused, about
 from services.intake.domain.guards import in_stage
-from services.intake.domain.people import age_band, local_date
+from services.intake.domain.people import age_band, gender_told, language_told, local_date
 from services.intake.domain.state import Hold, Referral, SeatWish, Stage
 from services.intake.domain.waitlist import PAYER_REASONS, enter_waitlist
 
@@ -233,6 +233,9 @@ def _ask(referral: Referral, wish: SeatWish, moment: Moment) -> list[Any]:
         weekly_minutes=wish.weekly_minutes,
         days_per_week=wish.days_per_week,
         availability=made.availability,
+        language=language_told(referral.person),
+        gender=gender_told(referral.person),
+        tracks=made.curriculum_tracks,
     )
     return [SeatAsked(wish), requested]
 

@@ -39,12 +39,12 @@ class AgreeSchedule:
     effective_from: date | None = None
     slots: tuple[Slot, ...] | None = None
     override_reason: str | None = None
-    """Why a person accepts days that the payer will not pay."""
+    """Why a person accepts what will not be paid, or a group that is for others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Agreed:
-    """A legal week, and why somebody accepted what will not be paid in it."""
+    """A legal week, and why somebody accepted what is not as it should be in it."""
 
     slots: tuple[Slot, ...]
     first: date
@@ -157,12 +157,14 @@ def check(
                 f"a group does not serve level {level.code}",
             ),
             *legality.payer_guards(state, found, first, moment.rules, reason),
-            *legality.place_guards(state, slots, found, site),
+            *legality.place_guards(state, slots, found, site, reason),
             legality.apart(calendar.slots_without(slots, state.seats), barred),
         ],
         hint="Choose other slots from GET /v1/groups.",
     )
-    needed = legality.broken(state, found, first, moment.rules)
+    needed = legality.broken(state, found, first, moment.rules) or not all(
+        legality.suits(o, state) for o in found
+    )
     return Agreed(slots, first, weeks.minutes_of(found), reason if needed else None)
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from contracts.decisions import Guard, Moment, Refused, require
 from contracts.scheduling import BookingCancelled, PatientBooked
 from contracts.vocabulary import MissKind
+from services.scheduling.domain import suiting
 from services.scheduling.domain.calendar import Calendar, about
 from services.scheduling.domain.groups import Group
 from services.scheduling.domain.localtime import minutes_between
@@ -87,7 +88,6 @@ def book(
     """Give a person one seat of one day; raises Refused naming every rule that is against it."""
     group = seating.group
     level = state.level_on(session.local_date)
-    ages = group.attributes.age_band if group is not None else None
     require(
         "booking_refused",
         "This session cannot be booked",
@@ -107,7 +107,7 @@ def book(
                 f"the group does not serve level {level.code}",
                 {"level": level.code},
             ),
-            Guard("age_served", ages in (None, state.age_band), f"the group is for another age than {ages}"),
+            suiting.guard([group.attributes] if group else [], state.age_band, state.traits),
             *_a_seat(session, seating),
         ],
         hint="Choose another session from GET /v1/sessions.",

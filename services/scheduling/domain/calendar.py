@@ -10,6 +10,7 @@ from contracts.intake import Availability, PatientAdmitted, SeatRequested
 from contracts.rulebook import Band, Rulebook
 from contracts.vocabulary import AgeBand, LevelOfCare, MissKind, ProgramKind, ServiceKind, Slot
 from services.scheduling.domain import terms
+from services.scheduling.domain.suiting import Traits
 from services.scheduling.domain.terms import Terms
 from services.scheduling.domain.week import band_of
 
@@ -133,6 +134,7 @@ class Calendar:
     at_risk: tuple[str, int, int, int] | None = None
     """The week last said to be at risk, with its credited, booked and reachable minutes."""
     risk_dates: dict[str, RiskDate] = field(default_factory=dict)
+    traits: Traits = field(default_factory=Traits)
     planned_end_on: date | None = None
     asked_to_move: datetime | None = None
     """Until when they were last asked to take other seats."""
@@ -199,6 +201,7 @@ class SeatAsked:
     tz: str
     age_band: AgeBand
     request: Request
+    traits: Traits = field(default_factory=Traits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +338,7 @@ def asked(event: SeatRequested, tz: str) -> SeatAsked:
             days_per_week=event.days_per_week,
             availability=event.availability,
         ),
+        traits=Traits(event.language, event.gender, event.tracks),
     )
 
 

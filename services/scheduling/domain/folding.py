@@ -138,6 +138,7 @@ def _evolve_asked(state: Calendar | None, fact: SeatAsked) -> Calendar:
             age_band=fact.age_band,
             levels=levels,
             request=fact.request,
+            traits=fact.traits,
         )
     return replace(
         state,
@@ -147,6 +148,7 @@ def _evolve_asked(state: Calendar | None, fact: SeatAsked) -> Calendar:
         age_band=fact.age_band,
         levels=levels,
         request=fact.request,
+        traits=fact.traits,
     )
 
 

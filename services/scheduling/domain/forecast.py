@@ -8,6 +8,7 @@ from contracts.decisions import Moment, Wake
 from contracts.rulebook import Band, Rulebook
 from contracts.scheduling import SessionOption, WeekAtRisk
 from contracts.vocabulary import LevelOfCare
+from services.scheduling.domain import suiting
 from services.scheduling.domain.calendar import Calendar, Outcome, about
 from services.scheduling.domain.closing import week_over_at
 from services.scheduling.domain.groups import Group
@@ -137,7 +138,7 @@ def _open_to(state: Calendar, ahead: Ahead, at: datetime) -> bool:
         and session.start_at > at
         and ahead.coming < session.capacity
         and state.level_on(session.local_date).code in {level.code for level in group.levels}
-        and group.attributes.age_band in (None, state.age_band)
+        and not suiting.misfits(group.attributes, state.age_band, state.traits)
         and (not times or when in times)
     )
 

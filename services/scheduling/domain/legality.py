@@ -5,7 +5,8 @@ from datetime import date
 
 from contracts.decisions import Guard
 from contracts.rulebook import Rulebook
-from contracts.vocabulary import AgeBand, Slot
+from contracts.vocabulary import Slot
+from services.scheduling.domain import suiting
 from services.scheduling.domain import week as weeks
 from services.scheduling.domain.calendar import Calendar
 from services.scheduling.domain.localtime import wall_length
@@ -129,17 +130,17 @@ def _days(chosen: Iterable[Offer]) -> dict[int, int]:
     return days
 
 
-def place_guards(state: Calendar, slots: Sequence[Slot], chosen: Sequence[Offer], site: Site) -> list[Guard]:
+def place_guards(
+    state: Calendar,
+    slots: Sequence[Slot],
+    chosen: Sequence[Offer],
+    site: Site,
+    override_reason: str | None = None,
+) -> list[Guard]:
     """What the site and its groups ask of a week."""
     closed = sorted({s.dow for s in slots} - set(site.service_days))
     return [
-        Guard(
-            "suits_the_group",
-            all(suits(o, state.age_band) for o in chosen),
-            f"a group is not for somebody who is {'an' if state.age_band.value[0] == 'a' else 'a'} "
-            f"{state.age_band.value}",
-            {"age_band": state.age_band.value},
-        ),
+        suiting.guard((o.attributes for o in chosen), state.age_band, state.traits, override_reason),
         Guard(
             "inside_site_hours",
             all(weeks.inside(s, site.opens_local, site.closes_local) for s in slots),
@@ -155,9 +156,9 @@ def place_guards(state: Calendar, slots: Sequence[Slot], chosen: Sequence[Offer]
     ]
 
 
-def suits(offer: Offer, age_band: AgeBand) -> bool:
-    """Whether a group is for people of this age."""
-    return offer.attributes.age_band in (None, age_band)
+def suits(offer: Offer, state: Calendar) -> bool:
+    """Whether a group is for this person."""
+    return not suiting.misfits(offer.attributes, state.age_band, state.traits)
 
 
 def apart(slots: Sequence[Slot], barred: Keys) -> Guard:
@@ -168,7 +169,7 @@ def apart(slots: Sequence[Slot], barred: Keys) -> Guard:
 
 def open_to(state: Calendar, offers: Iterable[Offer], barred: Keys) -> list[Offer]:
     """The offers that the machine may propose to a person; where they sit already they stay."""
-    return [o for o in offers if o.mine or (o.key not in barred and suits(o, state.age_band))]
+    return [o for o in offers if o.mine or (o.key not in barred and suits(o, state))]
 
 
 def warnings(state: Calendar) -> list[dict[str, object]]:

@@ -201,10 +201,7 @@ def still_legal(
     return (
         len(there) == len(shift.to_slots)
         and all(
-            o.closes_on is None
-            and level in o.levels
-            and o.key not in barred
-            and legality.suits(o, state.age_band)
+            o.closes_on is None and level in o.levels and o.key not in barred and legality.suits(o, state)
             for o in new
         )
         and (
