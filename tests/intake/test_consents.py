@@ -155,7 +155,7 @@ class TestComingOfAge:
         assert story.woke(domain.expire_consent, f"consent_expires:{said.consent_id}") == []
         story.at = ends
         story.woke(domain.expire_consent, f"consent_expires:{said.consent_id}")
-        assert story.said(intake.ConsentExpired)[0].cause == "date"
+        assert story.said(intake.ConsentExpired)[0].cause == "of_age"
         assert story.state.consents == ()
 
     def test_what_the_minor_signed_too_goes_on(self) -> None:
@@ -164,7 +164,11 @@ class TestComingOfAge:
     def test_an_earlier_end_stays_earlier(self) -> None:
         soon = datetime(2026, 6, 1, tzinfo=UTC)
         story = kai(replace(BY_PARENT, expires_at=soon))
-        assert story.said(intake.ConsentGranted)[0].expires_at == soon
+        (said,) = story.said(intake.ConsentGranted)
+        assert said.expires_at == soon
+        story.at = soon
+        story.woke(domain.expire_consent, f"consent_expires:{said.consent_id}")
+        assert story.said(intake.ConsentExpired)[0].cause == "date"
 
     @pytest.mark.parametrize(
         ("born", "tz", "ends"),

@@ -147,7 +147,9 @@ def expire_consent(referral: Referral, woke: Woke, moment: Moment) -> list[Any]:
     over = next((c for c in referral.consents if c.id == consent_id), None)
     if over is None or over.expires_at is None or moment.at < over.expires_at:
         return []
-    return [_expired(referral, over, "date", moment)]
+    grown = _of_age(referral, over, moment.rules.intake)
+    cause = "of_age" if over.expires_at == grown else "date"
+    return [_expired(referral, over, cause, moment)]
 
 
 def end_with_treatment(referral: Referral, moment: Moment) -> list[Any]:
@@ -231,8 +233,13 @@ def _still_to_sign(
 
 def _ends(referral: Referral, consent: Consent, rules: IntakeRules) -> datetime | None:
     """What a parent alone signed ends on the day on which the child is of age."""
-    of_age = birthday(referral.person.birth_date, rules.adult_age)
-    grown = midnight(of_age, referral.tz)
-    alone = "parent_or_guardian" in consent.signers and "patient" not in consent.signers
-    ends = [e for e in (consent.expires_at, grown if alone and grown > consent.signed_at else None) if e]
+    grown = _of_age(referral, consent, rules)
+    ends = [e for e in (consent.expires_at, grown) if e]
     return min(ends, default=None)
+
+
+def _of_age(referral: Referral, consent: Consent, rules: IntakeRules) -> datetime | None:
+    """When the child is of age for whom a parent alone had signed."""
+    alone = "parent_or_guardian" in consent.signers and "patient" not in consent.signers
+    grown = midnight(birthday(referral.person.birth_date, rules.adult_age), referral.tz)
+    return grown if alone and grown > consent.signed_at else None

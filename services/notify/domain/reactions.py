@@ -50,6 +50,7 @@ from services.notify.domain.queueing import (
 from services.notify.domain.safety import alert_open
 
 CONTACT = "contact_preferences"
+OF_AGE = "of_age"
 _WEEK = "week"
 
 
@@ -80,8 +81,11 @@ def consent_revoked(person: Person, event: ConsentRevoked, moment: Moment) -> li
 
 
 def consent_expired(person: Person, event: ConsentExpired, moment: Moment) -> list[Fact]:
-    """A consent that is over carries nothing any more, not even what waits already."""
-    return _lose_channels(person, event, NO_CONSENT, moment)
+    """A consent that is over carries nothing any more; who has come of age is asked for their own."""
+    lost = _lose_channels(person, event, NO_CONSENT, moment)
+    role = CLINICIAN if person.clinician_id else ""
+    asked = tell_staff(person, moment, "of_age", "of_age", {}, role=role) if event.cause == OF_AGE else []
+    return [*lost, *asked]
 
 
 def _lose_channels(

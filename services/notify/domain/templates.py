@@ -64,6 +64,11 @@ _ALL = (
         "Another referral ({source}, {urgency}) of a person already looked after came in. Look at both.",
     ),
     _staff(
+        "of_age",
+        "admissions",
+        "The person is of age today: what a parent alone had signed has ended. Ask for their own consent.",
+    ),
+    _staff(
         "offer_open",
         "admissions",
         "A freed place is offered until {until}. Call the person and record the answer.",

@@ -288,6 +288,15 @@ class Clinic:
         await self.cares(episode, "measures", body)
         return (await self.said(episode, "measure_recorded", "profile_recorded"))[-1]
 
+    async def told(self, path: str, since: str = "", role: str | None = None) -> list[tuple[str, str]]:
+        """The messages that left the house from an instant on, each with who got it."""
+        sent = await self.said(path, "notification_sent")
+        return [
+            (m["template_id"], m["recipient_role"])
+            for m in sent
+            if m["sent_at"] >= since and role in (None, m["recipient_role"])
+        ]
+
     async def approves(self, step: dict[str, Any], effective_on: str, **more: Any) -> None:
         """A recommendation is approved as it stands."""
         body = {"effective_on": effective_on, "patient_agreed": True} | more
