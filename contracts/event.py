@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 
 from pydantic import BaseModel, ConfigDict
 
-from contracts.vocabulary import Actor, Token, utc
+from contracts.vocabulary import Actor, Token, told_everywhere, utc
 
 MAX_EVENT_BYTES = 64 * 1024
 _PLAIN = re.compile(r"[A-Za-z0-9/:,.+_~-]*")
@@ -133,8 +133,8 @@ class Envelope:
         return cls(
             id=ce["ce-id"],
             event=event,
-            at=_instant(ce["ce-time"]),
-            recorded_at=_instant(ce["ce-recordedtime"]),
+            at=instant(ce["ce-time"]),
+            recorded_at=instant(ce["ce-recordedtime"]),
             sequence=int(ce["ce-sequence"]),
             correlation_id=ce["ce-correlationid"],
             causation_id=ce["ce-causationid"],
@@ -157,8 +157,9 @@ def _quoted(value: str) -> str:
     return value if _PLAIN.fullmatch(value) else quote(value, safe="/:,.+-_~")
 
 
-def _instant(text: str) -> datetime:
+def instant(text: str) -> datetime:
+    """An instant off the wire; raises ValueError or OverflowError where it is none."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("an instant without an offset")
-    return moment.astimezone(UTC)
+    return told_everywhere(moment.astimezone(UTC))

@@ -17,6 +17,13 @@ def _printable(value: str) -> str:
     return value
 
 
+def told_everywhere(moment: datetime) -> datetime:
+    """Refuse what has no wall time in some zone; a database takes the very ends for infinity."""
+    if not 1 < moment.year < 9999:
+        raise ValueError("an instant at the end of time")
+    return moment
+
+
 Token = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="An opaque id or code; safe in a subject.")
 ]
@@ -36,7 +43,7 @@ LocalTime = Annotated[
     ),
 ]
 Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$", description="IANA time zone.")]
-Instant = AwareDatetime
+Instant = Annotated[AwareDatetime, AfterValidator(told_everywhere)]
 Day = date
 
 

@@ -10,7 +10,7 @@ from services.chassis.db import Connection
 from services.chassis.replay import CannotReplay, Replayed, Stream, only_aggregate, replayed
 from services.chassis.service import Service
 from services.chassis.unit import Unit
-from services.chassis.work import Message
+from services.chassis.work import Message, held_up
 
 _LAST = 2**63 - 1
 TOGETHER = 200
@@ -85,7 +85,8 @@ async def _save(unit: Unit, some: list[Replayed], counts: dict[str, int]) -> Non
 
 
 async def _park(unit: Unit, id: str, m: Message, reason: str, error: Exception | None) -> None:
+    behind = held_up(m, error) if error else id
     await parking.park(
-        unit.db, aggregate_id=id, kind=m.kind, name=m.name, message_id=m.id, lane=m.lane,
+        unit.db, aggregate_id=behind, kind=m.kind, name=m.name, message_id=m.id, lane=m.lane,
         content=m.content, reason=reason, error=error, at=unit.recorded_at,
     )  # fmt: skip

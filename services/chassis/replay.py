@@ -20,7 +20,7 @@ from services.chassis.service import Aggregate, Service
 from services.chassis.story import belongs
 from services.chassis.tail import Head
 from services.chassis.unit import Cause, Row, Unit
-from services.chassis.work import Message, decide_one, read_event, reason_of
+from services.chassis.work import ForeignNetwork, Message, decide_one, read_event, reason_of
 
 
 class CannotReplay(Exception):
@@ -162,6 +162,7 @@ class _Telling:
         self.told, self.heard = story.told, story.heard
         self.waiting = {message.id for message in story.heard}
         self.taken: set[str] = set()
+        self.foreign: list[tuple[Message, str, Exception | None]] = []
         self.unit = Unit(service, db=None, recorded_at=now)  # a database is needed only to save
         self.row = Row(None)
         self.unit.rows[aggregate.table, id] = self.row
@@ -203,6 +204,8 @@ class _Telling:
             self._hear(message)
         except CannotReplay:
             raise
+        except ForeignNetwork as error:
+            self._leave(message, error)
         except Exception:
             self.waiting.discard(message.id)
 
@@ -213,14 +216,22 @@ class _Telling:
                 self._hear(self.heard[0])
             except CannotReplay:
                 raise
+            except ForeignNetwork as error:
+                self._leave(self.heard[0], error)
             except Exception as error:
                 first, *rest = self.heard
                 return (
+                    *self.foreign,
                     (first, first.trouble or reason_of(error), error),
                     *((m, m.trouble or parking.BEHIND, None) for m in rest),
                 )
             self.heard.popleft()
-        return ()
+        return tuple(self.foreign)
+
+    def _leave(self, message: Message, error: ForeignNetwork) -> None:
+        """What another network said holds nobody up."""
+        self.waiting.discard(message.id)
+        self.foreign.append((message, reason_of(error), error))
 
     def _hear(self, message: Message) -> None:
         """Decide again, and hold what it says against what was said."""

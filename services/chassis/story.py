@@ -1,10 +1,11 @@
 """The whole story of an aggregate: beside what its service says of it, what all others say."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import unquote
 
+from contracts.event import instant
 from services.chassis.db import Connection
 from services.chassis.service import Service
 from services.chassis.work import Message, clean
@@ -40,7 +41,6 @@ def _row(m: Message) -> tuple[Any, ...]:
 def _instant(text: str | None, otherwise: datetime) -> datetime:
     """An instant that a header names, if it is one that can be kept."""
     try:
-        found = datetime.fromisoformat(unquote(text or ""))
-        return found.astimezone(UTC) if found.tzinfo else otherwise
+        return instant(unquote(text or ""))
     except (ValueError, OverflowError):
         return otherwise

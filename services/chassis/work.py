@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from contracts.decisions import Moment, Woke
-from contracts.event import Envelope
-from contracts.subjects import lane_of
+from contracts.event import Envelope, Event
+from contracts.subjects import is_token, lane_of
 from services.chassis import db as database
 from services.chassis import parking
 from services.chassis.db import Connection, transaction
@@ -62,7 +62,8 @@ def read_event(
     name = headers.get("ce-type", "")[:200]
     id = headers.get("ce-id", "")
     known = _ID.fullmatch(id) is not None
-    key = (headers.get("ce-partitionkey") or id)[:200]
+    key = headers.get("ce-partitionkey", "")
+    key = key if is_token(key) else f"seq-{seq}"
     content = {
         "subject": subject,
         "headers": headers,
@@ -70,7 +71,7 @@ def read_event(
         "seq": seq,
     }
     unread = Message(
-        "event", id if known else f"seq-{seq}", name, key or f"seq-{seq}", lane, now, content,
+        "event", id if known else f"seq-{seq}", name, key, lane, now, content,
         None, None, key, headers.get("traceparent"), seq, ordinal, teller,
     )  # fmt: skip
     kind = service.language.get(name)
@@ -131,8 +132,9 @@ async def apply(runtime: Runtime, db: Connection, messages: Sequence[Message]) -
         elif m.reaction is not None:
             error = await _handle(unit, m, runtime.moment(m.at, m.id, system))
             if error is not None:
-                parked.add(m.key)
-                await _park(runtime, db, m, reason_of(error), error)
+                held = replace(m, key=held_up(m, error))
+                parked.add(held.key)
+                await _park(runtime, db, held, reason_of(error), error)
     await unit.save()
     return unit
 
@@ -156,6 +158,15 @@ class UnknownAggregate(Exception):
     """An event about something this service has never heard of."""
 
 
+class ForeignNetwork(Exception):
+    """An event of one network about something that belongs to another."""
+
+
+def held_up(m: Message, error: Exception) -> str:
+    """Whatever waits until a message is taken: its aggregate, unless another network speaks of that."""
+    return f"seq-{m.seq}" if isinstance(error, ForeignNetwork) else m.key
+
+
 async def _handle(unit: Unit, m: Message, moment: Moment) -> Exception | None:
     """Let the rules judge one message; on trouble take back what it did and return the trouble."""
     assert m.reaction is not None
@@ -167,9 +178,10 @@ async def _handle(unit: Unit, m: Message, moment: Moment) -> Exception | None:
                     await m.reaction.gather(unit, _key_of(m), m.message, moment)
             else:
                 decide_one(unit, m.reaction, _key_of(m), m.message)
-        except RETRY:
-            raise
         except Exception as error:
+            # Only a handler reaches for what may be gone in a moment: a pure rule that fails always will.
+            if m.reaction.gather is not None and isinstance(error, RETRY):
+                raise
             unit.undo()
             return error
     MESSAGES.labels(m.kind, m.name, "taken").inc()
@@ -185,13 +197,20 @@ def decide_one(unit: Unit, reaction: Reaction, key: str, message: Any) -> Any:
     state = row.state if row else None
     if state is None and not reaction.creates:
         raise UnknownAggregate(reaction.aggregate.table)
+    if state is not None and isinstance(message, Event) and state.network_id != message.network_id:
+        raise ForeignNetwork(reaction.aggregate.table)
     moment = unit.cause.moment.there(state if state is not None else message)
     return unit.record(reaction.aggregate, key, reaction.decide(state, message, moment))
 
 
 def reason_of(error: Exception) -> str:
     """Why a message is parked that a rule could not take."""
-    return "unknown_aggregate" if isinstance(error, UnknownAggregate) else "rule_failed"
+    match error:
+        case UnknownAggregate():
+            return "unknown_aggregate"
+        case ForeignNetwork():
+            return "foreign_network"
+    return "rule_failed"
 
 
 async def _park(runtime: Runtime, db: Connection, m: Message, reason: str, error: Exception | None) -> None:
