@@ -295,3 +295,22 @@ def test_a_service_that_is_more_than_decisions_on_one_aggregate_is_refused(name:
 
     with pytest.raises(CannotReplay, match=rf"^{name} reacts with more than pure decisions on one aggregate"):
         only_aggregate(other)
+
+
+@pytest.mark.parametrize("then_another", [False, True])
+def test_what_another_network_said_of_a_person_is_left_and_nothing_with_it(then_another: bool) -> None:
+    story = lived([])
+    (week,) = [c for c in story.stream if c.subject.endswith("weekly_schedule_agreed.v1")]
+    other = json.dumps({**json.loads(week.body), "network_id": "south", "version": 9}).encode()
+    headers = {**week.headers, "ce-id": "foreign"}
+    story.stream.append(
+        Carried(story.stream[-1].seq + 1, week.subject.replace("north", "south"), headers, other)
+    )
+    if then_another:
+        story.missed("2026-01-14", 1)
+        story.plan()
+
+    found = retold(story.stream, story.now)
+
+    assert found.row.state == story.state
+    assert [(m.id, reason) for m, reason, _ in found.left] == [("foreign", "foreign_network")]
