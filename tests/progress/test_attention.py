@@ -52,6 +52,16 @@ def test_an_alert_needs_an_answer_until_it_is_closed() -> None:
     assert kinds(story) == []
 
 
+def test_an_alert_in_hand_comes_first_until_it_is_closed() -> None:
+    story = recommended()
+    story.cssrs(1, 1, 1, 1, 1, 0)
+    story.used("relapse")
+    assert kinds(story)[:3] == ["alert_high", "step_up", "relapse"]
+    story.do(domain.AcknowledgeAlert(story.state.alerts[0].id))
+
+    assert kinds(story)[:3] == ["alert_open", "step_up", "relapse"]
+
+
 def test_an_alert_outlives_the_episode_and_nothing_else_does() -> None:
     story = recommended()
     story.phq9(*[0] * 8 + [1])

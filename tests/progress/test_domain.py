@@ -316,7 +316,7 @@ class TestSafety:
 
         withdrawn = story.last(RecommendationDeclined)
         assert (withdrawn.by, withdrawn.reason) == ("system", "criteria_no_longer_met")
-        story.refuses(story.approval(first), "open")
+        story.refuses(story.approval(first), "open", "no_open_alert")
 
         alert_id = story.last(SafetyAlertRaised).alert_id
         story.settle(alert_id)
@@ -614,6 +614,32 @@ class TestStepDownByPeople:
         assert story.state.step_down == own
         story.approve(own)
         assert story.last(LevelOfCareChanged).to_level == OUTPATIENT
+
+    @pytest.mark.parametrize(
+        ("kind", "minutes", "level"),
+        [
+            (Kind.INTENSITY_REDUCTION, 540, None),
+            (Kind.LEVEL_CHANGE, 180, OUTPATIENT),
+            (Kind.TRANSITION_TAPER, 360, None),
+        ],
+    )
+    def test_with_an_alert_open_nobody_leads_to_less(
+        self, kind: Kind, minutes: int, level: LevelOfCare | None
+    ) -> None:
+        story = recommended()
+        step = domain.RecommendStep(Direction.DOWN, kind, minutes, level)
+        story.do(step)
+        story.phq9(*[0] * 8, 1)
+        (alert,) = story.state.alerts
+        refused = story.refuses(story.approval(story.state.step_down), "no_open_alert")
+        assert refused.facts["failed"][0]["alert_ids"] == [alert.id]
+        story.refuses(step, "no_open_alert", role="director")
+        story.do(domain.AcknowledgeAlert(alert.id))
+        story.refuses(story.approval(story.state.step_down), "no_open_alert")
+
+        story.do(domain.ResolveAlert(alert.id))
+        story.approve(story.state.step_down)
+        assert story.state.weekly_minutes == minutes
 
 
 class TestStepUp:

@@ -208,6 +208,17 @@ class TestBesideIt:
         up = story.last(StepUpRecommended)
         assert (up.kind, up.to_weekly_minutes) == ("intensity_increase", 540)
 
+    def test_what_follows_a_taper_below_the_minutes_of_the_next_level_can_be_approved(self) -> None:
+        story = recommended(540)
+        story.recommend(DOWN, TAPER, 120)
+        story.approve(story.state.step_down)
+        story.on("2026-02-17", "00:00")
+        down = story.state.recommendation(Direction.DOWN)
+
+        assert (down.kind, down.to_minutes) == (Kind.LEVEL_CHANGE, 120)
+        story.approve(down.id)
+        assert (story.state.level.code, story.state.weekly_minutes) == ("1", 120)
+
     def test_a_taper_that_nobody_answers_expires_like_everything_else(self) -> None:
         story = recommended(540)
         story.recommend(DOWN, TAPER, 360)

@@ -164,9 +164,9 @@ def _day(state: Episode, day: date) -> datetime:
 URGENCY = (
     "alert_high",
     "alert",
+    "alert_open",
     "step_up",
     "relapse",
-    "alert_open",
     "schedule_stuck",
     "outreach",
     "hold_over",

@@ -168,7 +168,7 @@ def step_guards(
 ) -> Sequence[Guard]:
     """What a step may be: inside its level's minutes, the right way, and of the kind it says.
 
-    Nothing leads to less while a step up is under review (GB4).
+    Nothing leads to less while a step up is under review (GB4) or a safety alert is open.
     """
     band = band_of(state, moment.rules, rung.level)
     inside = band is not None and band.holds(rung.minutes)
@@ -184,8 +184,10 @@ def step_guards(
     band_guard = Guard(
         "band", inside, "the minutes are outside the level's band; that is a level change", facts
     )
-    reviewed = () if direction is Direction.DOWN else (Stage.STEP_UP_PENDING,)
-    treated = (at_stage(state, Stage.ATTENDING, *reviewed), not_held(state))
+    down = direction is Direction.DOWN
+    reviewed = () if down else (Stage.STEP_UP_PENDING,)
+    safe = (_no_open_alert(state),) if down else ()
+    treated = (at_stage(state, Stage.ATTENDING, *reviewed), not_held(state), *safe)
     match direction, rung.kind:
         case Direction.DOWN, Kind.INTENSITY_REDUCTION:
             shape = Guard(
@@ -218,6 +220,13 @@ def step_guards(
         case _:
             shape = Guard("kind", False, f"a {direction} cannot be of kind {rung.kind}", facts)
     return (*treated, shape, band_guard)
+
+
+def _no_open_alert(state: Episode) -> Guard:
+    alerts = [a.id for a in state.alerts]
+    return Guard(
+        "no_open_alert", not alerts, "a safety alert is open; it is closed first", {"alert_ids": alerts}
+    )
 
 
 def _approved(

@@ -69,6 +69,7 @@ def advise(
         "clinical_role": clinical(role),
         "state": kind == "readmit" or p.stage == "ATTENDING" or (way == "up" and p.in_treatment),
         "not_held": kind == "readmit" or not p.held,
+        "no_open_alert": way == "up" or not p.open_alarms(),
         **step_guards(p, at, way, kind, level, minutes),
     }
     if kind == "transition_taper" and way == "down":
@@ -92,6 +93,7 @@ def approve(p: Person, at: datetime, role: str, number: int, effective: date, ag
         "state": a.kind == "readmit" or p.stage == "ATTENDING" or (a.way == "up" and p.in_treatment),
         **step_guards(p, at, a.way, a.kind, a.level, a.minutes),
         "not_held": a.kind == "readmit" or not p.held,
+        "no_open_alert": a.way == "up" or not p.open_alarms(),
         **(answered(p) if a.way == "up" else {}),
     }
     if a.kind == "readmit":

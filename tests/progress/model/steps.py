@@ -64,7 +64,7 @@ def rung_down(p: Person) -> tuple[str, str, int] | None:
     rungs = [r for r in {*LADDER, low} if low <= r < p.minutes]
     if p.level == HOME and rungs:
         return "intensity_reduction", p.level, max(rungs)
-    return ("level_change", LOWER_LEVEL, LOWER_MINUTES) if p.level == HOME else None
+    return ("level_change", LOWER_LEVEL, min(LOWER_MINUTES, p.minutes)) if p.level == HOME else None
 
 
 def rung_up(p: Person) -> tuple[str, str, int]:

@@ -34,7 +34,9 @@ def rung_down(state: Episode, rules: Rulebook) -> Rung | None:
     inside = [m for m in steps if band.min_minutes <= m < state.weekly_minutes]
     if inside:
         return Rung(Kind.INTENSITY_REDUCTION, state.level, max(inside))
-    return Rung(Kind.LEVEL_CHANGE, lower, rules.program.lower_level_minutes)
+    # Nothing below leads to more: a taper may have gone below the minutes of the next level.
+    minutes = min(rules.program.lower_level_minutes, state.weekly_minutes)
+    return Rung(Kind.LEVEL_CHANGE, lower, minutes)
 
 
 def rung_up(state: Episode, rules: Rulebook) -> Rung | None:
