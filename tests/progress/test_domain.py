@@ -41,6 +41,7 @@ from tests.progress.story import (
     SYSTEM,
     Story,
     attending,
+    authorized,
     local,
     ready,
     recommended,
@@ -642,6 +643,30 @@ class TestStepDownByPeople:
         assert story.state.weekly_minutes == minutes
 
 
+class TestFourthEdition:
+    @pytest.mark.parametrize("age", AgeBand)
+    def test_below_intensive_outpatient_comes_outpatient_therapy_and_nothing_below_it(
+        self, age: AgeBand
+    ) -> None:
+        intensive, therapy = (LevelOfCare(edition="4", code=code) for code in ("2.1", "1.5"))
+        minutes = rulebook().band(IOP, age).min_minutes
+        story = Story(age=age).admitted(minutes, level=intensive, authorizations=(authorized("a", therapy),))
+        story.agreed(minutes)
+        story.attended()
+        story.plan()
+        story.week("2026-01-19", minutes, minutes)
+        story.week("2026-01-26", minutes, minutes)
+        story.on("2026-02-03").attest()
+        down = story.state.recommendation(Direction.DOWN)
+        assert (down.kind, down.to_level, down.to_minutes) == (Kind.LEVEL_CHANGE, therapy, 180)
+
+        story.approve(down.id)
+        story.week("2026-02-02", 180, 180, minimum=0)
+        story.week("2026-02-09", 180, 180, minimum=0)
+        story.on("2026-03-01")
+        assert len(story.said(StepDownRecommended)) == 1
+
+
 class TestStepUp:
     def test_a_relapse_speaks_for_more_and_against_less(self) -> None:
         story = recommended(540)
@@ -792,6 +817,13 @@ class TestOutreach:
         story.on("2026-01-16").do(domain.LogOutreach("voice", reached=True))
         story.on("2026-01-20").attended()
         story.on("2026-01-22").do(domain.LogOutreach("sms", reached=False))
+
+        assert [a.attempts for a in story.said(OutreachAttempted)] == [1, 2, 1]
+
+    def test_who_was_reached_is_tried_anew(self) -> None:
+        story = attending()
+        for day, reached in (("2026-01-15", False), ("2026-01-16", True), ("2026-01-17", False)):
+            story.on(day).do(domain.LogOutreach("voice", reached=reached))
 
         assert [a.attempts for a in story.said(OutreachAttempted)] == [1, 2, 1]
 

@@ -319,6 +319,14 @@ class TestDischarge:
         else:
             assert story.do(command)
 
+    def test_who_answered_was_not_lost(self) -> None:
+        story = with_attempts(attending().on("2026-01-20"), "sms", "voice", "email")
+        story.on("2026-02-01").do(domain.LogOutreach("voice", reached=True))
+        command = leaving(DischargeReason.DROPPED_OUT_NO_CONTACT)
+        story.on("2026-02-20").refuses(command, "attempts", "channels")
+
+        assert with_attempts(story, "sms", "voice", "email").do(command)
+
     def test_attempts_before_the_last_attendance_do_not_count(self) -> None:
         story = with_attempts(attending().on("2026-01-20"), "sms", "voice", "email")
         story.on("2026-01-21").attended()
@@ -389,6 +397,15 @@ class TestDischarge:
         )
 
         assert story.last(PatientDischarged).handoff_basis == "emergency"
+
+    def test_out_of_a_hold_whoever_accepts_the_person_takes_them_over(self) -> None:
+        story = attending()
+        story.do(domain.HoldEpisode(domain.HoldReason.DETOX, date(2026, 1, 20)))
+        what = {"receiving_program": "Residential", "handoff_basis": "consent"}
+        story.refuses(leaving(DischargeReason.TRANSFERRED_HIGHER_LEVEL, **what), "receiving_accepted")
+        story.do(leaving(DischargeReason.TRANSFERRED_HIGHER_LEVEL, receiving_accepted=True, **what))
+
+        assert story.last(PatientDischarged).handoff_basis == "consent"
 
     @pytest.mark.parametrize(
         "reason",

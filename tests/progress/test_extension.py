@@ -166,6 +166,16 @@ class TestRequest:
         story.refuses(replace(late, days=7), "days")
         story.do(replace(late, days=8))
 
+    def test_what_was_denied_ends_nothing_and_whoever_stays_is_asked_about(self) -> None:
+        story = attending().on("2026-03-30")
+        story.do(domain.DecideExtension(approve=False, reason="plateau"))
+        story.on("2026-04-13", "23:59")
+        assert story.said(ReviewTaskRaised) == []
+
+        story.on("2026-04-14", "00:00")
+        assert [t.about for t in story.said(ReviewTaskRaised)] == ["planned_end_passed"]
+        assert len(story.on("2026-08-01").said(ExtensionRequested)) == 1
+
     def test_what_was_denied_may_be_asked_for_again(self) -> None:
         story = attending().on("2026-03-30")
         story.do(domain.DecideExtension(approve=False, reason="plateau"))
@@ -280,12 +290,6 @@ class TestPlannedEnd:
 
         story.on("2026-05-14")
         assert [t.due_on for t in story.said(ReviewTaskRaised)] == [date(2026, 4, 14), date(2026, 5, 14)]
-
-    def test_who_decided_against_more_days_is_not_asked(self) -> None:
-        story = attending().on("2026-03-30")
-        story.do(domain.DecideExtension(approve=False, reason="plateau"))
-
-        assert story.on("2026-04-20").said(ReviewTaskRaised) == []
 
     def test_after_treatment_nobody_is_asked(self) -> None:
         story = attending()

@@ -22,6 +22,8 @@ from contracts.progress import (
 from contracts.vocabulary import DischargeReason, GoalCategory, Risk
 from services.progress import domain
 from services.progress.domain import Direction, Kind
+from services.progress.domain.folds.measures import KEPT_REPORTS
+from services.progress.domain.folds.tasks import KEPT_TASKS
 from services.progress.domain.recommend import step_down_criteria
 from tests.progress.story import ADMITTED_ON, SOBER, Story, attending, in_aftercare, ready, recommended
 
@@ -82,6 +84,17 @@ class TestReports:
         assert story.refuses(again("nothing")).status == 404
         story.do(again(unsure))
         story.refuses(again(unsure), "newest")
+
+    def test_what_nobody_answered_stays_however_much_is_told_after_it(self) -> None:
+        story = relapsed()
+        relapse = story.state.unanswered_relapse
+        for _ in range(KEPT_REPORTS + 1):
+            story.used("lapse")
+        assert story.state.unanswered_relapse == relapse
+
+        story.respond("individual_session")
+        story.used("lapse")
+        assert len(story.state.use_reports) == KEPT_REPORTS
 
     def test_the_newest_report_is_what_clean_days_count_from(self) -> None:
         story = recommended()
@@ -526,6 +539,19 @@ class TestLostGround:
 
         assert story.state.remaining_required == 1
         assert (len(story.said(ReviewTaskRaised)) == 1) is again
+
+    def test_what_nobody_looked_at_stays_however_much_was_looked_at_since(self) -> None:
+        story = attending()
+        first = ReviewTaskRaised(
+            **story.common(), task_id="t-0", about="ground_gone", subject_id="r-0", due_on=ADMITTED_ON
+        )
+        for number in range(KEPT_TASKS + 2):
+            raised = first.model_copy(update={"task_id": f"t-{number}"})
+            closed = ReviewTaskClosed(**story.common(), task_id=raised.task_id, outcome="kept")
+            story.state = domain.evolve(story.state, raised)
+            story.state = domain.evolve(story.state, closed) if number else story.state
+
+        assert [t.id for t in story.state.tasks if t.outcome is None] == ["t-0"]
 
     def test_somebody_looks_and_says_what_came_of_it(self) -> None:
         story = recommended()

@@ -206,7 +206,7 @@ def note_week(state: Episode, event: TreatmentWeekClosed, moment: Moment) -> Fac
 
 
 def log_outreach(state: Episode, command: LogOutreach, moment: Moment) -> Facts:
-    """Attempts count from the last attendance on; reaching somebody may explain two thin weeks."""
+    """Attempts count from the last attendance or contact on; reaching somebody may explain two thin weeks."""
     running(state)
     channels = moment.rules.progress.outreach_channels
     if command.channel not in channels:
@@ -237,6 +237,7 @@ def log_outreach(state: Episode, command: LogOutreach, moment: Moment) -> Facts:
 
 
 def attempts_in_vain(state: Episode) -> list[Contact]:
-    """The attempts since the person was last there."""
-    last = state.last_attended_on
-    return [c for c in state.contacts if last is None or c.on > last]
+    """The attempts that reached nobody since the person was last there, or was last reached."""
+    reached = (c.on for c in state.contacts if c.reached)
+    last = max((*reached, state.last_attended_on or date.min))
+    return [c for c in state.contacts if c.on > last]

@@ -171,7 +171,8 @@ def _handed_on(_state: Episode, command: DischargePatient, _moment: Moment) -> l
 def _handed_up(state: Episode, command: DischargePatient, moment: Moment) -> list[Guard]:
     emergency = command.handoff_basis == "emergency"
     approved = any(r.kind is Kind.TRANSFER and r.closed == "approved" for r in state.recommendations)
-    reviewed = state.stage not in (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
+    # Who is on hold is handed on from there: nothing can be approved while treatment rests (T19).
+    reviewed = state.held or state.stage not in (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
     return [
         *_handed_on(state, command, moment),
         Guard(

@@ -124,12 +124,12 @@ def note_end_passed(state: Episode, _message: Woke, moment: Moment) -> Facts:
 
 
 def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
-    """When the planned end comes near with required goals open; and when it has passed undecided."""
+    """When the planned end comes near with required goals open; and when it has passed all the same."""
     end = state.planned_end_on
-    if not state.treated or state.denied_end_on == end:
+    if not state.treated:
         return {}
     near = after_days(end, -rules.progress.extension_notice_days, state.tz)
-    drafts = state.extension is None and state.remaining_required
+    drafts = state.extension is None and state.remaining_required and state.denied_end_on != end
     asked = {"extension_due": near} if drafts else {}
     if raised_after(state, PLANNED_END_PASSED, state.id, end):
         return asked

@@ -212,6 +212,12 @@ class UseReport:
         """Whether nobody but an instrument or a test ever said so."""
         return not self.confirmed or self.source in MACHINES
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether somebody has yet to say what is done about it, or what it was."""
+        relapse = self.classification == "relapse" and not self.responded
+        return not self.superseded and (relapse or not self.confirmed)
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

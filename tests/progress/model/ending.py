@@ -134,7 +134,7 @@ def discharge(p: Person, at: datetime, role: str, reason: str, papers: frozenset
     if reason == "transferred_higher_level":
         emergency = "emergency" in papers
         approved = any(a.decided and a.kind == "transfer" and a.approved for a in p.advice)
-        reviewed = p.stage not in ("ADMITTED", "SCHEDULED", "ATTENDING")
+        reviewed = p.held or p.stage not in ("ADMITTED", "SCHEDULED", "ATTENDING")
         guards["transfer_approved"] = emergency or approved or reviewed
         guards["receiving_accepted"] = emergency or "receiving_accepted" in papers
         guards["handoff_basis"] = emergency or "consent" in papers
@@ -146,7 +146,8 @@ def away(p: Person, today: date, *, never: bool) -> dict[str, bool]:
     """Nobody has dropped out while treatment rests; held days are no days away."""
     since = p.last_service or p.admitted
     days = (today - since).days - days_held(p, since, today)
-    tried = [c for c in p.contacts if never or p.last_service is None or c[0] > p.last_service]
+    met = max([p.last_service or date.min, *(on for on, _, reached in p.contacts if reached)])
+    tried = [c for c in p.contacts if never or c[0] > met]
     guards = {
         "not_held": p.hold is None or not p.hold.since <= today <= p.hold.until,
         "days": days >= (NEVER_DAYS if never else DROPOUT_DAYS),

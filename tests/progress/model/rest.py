@@ -177,8 +177,7 @@ def due(p: Person) -> list[tuple[datetime, str]]:
     longer = min(after(p.planned_end, EXTENSION_DAYS), after(p.treated_since, MAX_DAYS)) > p.planned_end
     if p.remaining and longer and p.extension is None and p.denied != p.planned_end:
         found.append((midnight(after(p.planned_end, -EXTENSION_NOTICE)), "extension"))
-    if p.denied != p.planned_end:
-        found.append((midnight(after(p.planned_end, 1)), "planned_end_passed"))
+    found.append((midnight(after(p.planned_end, 1)), "planned_end_passed"))
     if p.medicare and p.certified_on is not None:
         days = enumerate(notices(p), 1)
         found += [(midnight(day), f"certification:{n}") for n, day in days if n > p.notices]

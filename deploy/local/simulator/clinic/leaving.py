@@ -35,18 +35,21 @@ class Leaving:
         away = (today - last).days if last else stay
         contacts = view.get("contacts") or ()
         tried = [day for c in contacts if (day := day_of(c["on"])) and (not last or day > last)]
-        channels = {c["channel"] for c in contacts if not last or (day_of(c["on"]) or today) > last}
+        reached = [day_of(c["on"]) for c in contacts if c["reached"]]
+        met = max(filter(None, [last, *reached]), default=None)
+        vain = [c for c in contacts if not met or (day_of(c["on"]) or today) > met]
+        channels = {c["channel"] for c in vain}
         if last is None and stay >= NEVER_CAME_DAYS and len(tried) >= 2:
             self.discharge(member, "never_attended")
-        elif last is not None and away >= DROPPED_OUT_DAYS and len(tried) >= 3 and len(channels) >= 2:
+        elif last is not None and away >= DROPPED_OUT_DAYS and len(vain) >= 3 and len(channels) >= 2:
             self.discharge(member, "dropped_out_no_contact")
         elif away >= QUIET_BEFORE_OUTREACH_DAYS and (
             not tried or (today - max(tried)).days >= OUTREACH_EVERY_DAYS
         ):
             rng = self._chart.luck(member, "outreach")
             gone = member.left or member.person.taking.quits_on <= stay
-            reached = not gone and rng.random() < parameters().after.outreach_reached
-            body = {"channel": CHANNELS[len(tried) % len(CHANNELS)], "reached": reached}
+            answers = not gone and rng.random() < parameters().after.outreach_reached
+            body = {"channel": CHANNELS[len(tried) % len(CHANNELS)], "reached": answers}
             await self._chart.do(member, "outreach", body)
 
     def leave(self, member: Member, brief: View) -> None:

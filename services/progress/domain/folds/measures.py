@@ -1,5 +1,6 @@
 """How measures, use and alerts change an episode."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,7 +23,7 @@ def _used(state: Episode, fact: said.SubstanceUseReported) -> Episode:
     )
     return replace(
         state,
-        use_reports=(*earlier, report)[-KEPT_REPORTS:],
+        use_reports=_kept((*earlier, report)),
         use_reported_on=fact.reported_on or state.use_reported_on,
     )
 
@@ -32,6 +33,12 @@ def _unused(state: Episode, fact: said.SubstanceUseWithdrawn) -> Episode:
     reports = tuple(replace(r, withdrawn=True) if r.id == fact.report_id else r for r in state.use_reports)
     known = [r.on for r in reports if r.stands]
     return replace(state, use_reports=reports, use_reported_on=max(known, default=None))
+
+
+def _kept(reports: Sequence[UseReport]) -> tuple[UseReport, ...]:
+    """The newest, and of those before them what nobody has answered yet."""
+    older, newest = reports[:-KEPT_REPORTS], reports[-KEPT_REPORTS:]
+    return (*(r for r in older if r.unsettled), *newest)
 
 
 @on(said.MeasureRecorded)

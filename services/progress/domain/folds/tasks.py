@@ -8,12 +8,15 @@ from services.progress.domain.folds.registry import on
 from services.progress.domain.state import Episode
 
 KEPT_TASKS = 40
+"""So many of those that somebody closed; what is open stays."""
 
 
 @on(said.ReviewTaskRaised)
 def _raised(state: Episode, fact: said.ReviewTaskRaised) -> Episode:
     task = Task(fact.task_id, fact.about, fact.subject_id, fact.due_on)
-    return replace(state, tasks=(*state.tasks, task)[-KEPT_TASKS:])
+    closed = tuple(t for t in state.tasks if t.outcome is not None)[-KEPT_TASKS:]
+    still = tuple(t for t in state.tasks if t.outcome is None)
+    return replace(state, tasks=(*closed, *still, task))
 
 
 @on(said.ReviewTaskClosed)

@@ -27,7 +27,7 @@ def rung_down(state: Episode, rules: Rulebook) -> Rung | None:
     """The next lower rung: inside the level while its minimum allows one, else the lower level (K9)."""
     band = band_of(state, rules)
     lower = rules.program.below(state.level)
-    if band is None or lower is None or state.level == lower:
+    if band is None or lower is None or height(state.level) <= height(lower):
         return None
     # The level's own minimum is a rung too: programs for adolescents end there, not at 540.
     steps = {*rules.program.ladder_minutes, band.min_minutes}
