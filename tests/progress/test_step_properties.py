@@ -171,6 +171,7 @@ REVIEWED = {
     "SafetyAlertRaised",
     "SafetyAlertResolved",
     "SubstanceUseReported",
+    "SubstanceUseWithdrawn",
     "StepDownApproved",
     "StepUpApproved",
     "LevelOfCareChanged",

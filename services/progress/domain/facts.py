@@ -216,7 +216,7 @@ class UseReport:
     def unsettled(self) -> bool:
         """Whether somebody has yet to say what is done about it, or what it was."""
         relapse = self.classification == "relapse" and not self.responded
-        return not self.superseded and (relapse or not self.confirmed)
+        return self.stands and (relapse or not self.confirmed)
 
 
 @dataclass(frozen=True, slots=True)
