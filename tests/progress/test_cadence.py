@@ -184,15 +184,27 @@ def test_after_a_hold_what_is_due_is_asked_for_anew_and_was_not_missed() -> None
     assert story.said(MeasuresMissed) == []
 
 
-def test_while_treatment_rests_nothing_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_while_treatment_rests_nothing_is_asked_for() -> None:
     story = attending()
-    monkeypatch.setattr(domain.Episode, "held", property(lambda _: True))
+    story.do(domain.HoldEpisode(HoldReason.TRAVEL, FIRST + timedelta(days=3)))
     story.on(FIRST)
+    story.woke("measures")
     assert asked(story) == []
 
-    monkeypatch.undo()
-    story.woke("measures")
+    story.do(domain.ResumeEpisode())
+    story.up_to(story.now)
     assert asked(story) == [(ALL, FIRST, 0)]
+
+
+@pytest.mark.parametrize(("since", "told"), [(0, []), (1, [0]), (2, [0]), (3, [0, 1])])
+def test_until_an_agreed_hold_begins_what_is_due_is_asked_for(since: int, told: list[int]) -> None:
+    story = attending()
+    first = FIRST + timedelta(days=since)
+    story.do(domain.HoldEpisode(HoldReason.TRAVEL, first + timedelta(days=9), first))
+    story.on(first + timedelta(days=9))
+
+    assert [reminder for _, _, reminder in asked(story)] == told
+    assert story.said(MeasuresMissed) == []
 
 
 def test_after_treatment_nothing_is_asked_for() -> None:

@@ -23,6 +23,7 @@ from tests.progress.story import (
     PHQ_DOWN,
     SOBER,
     Story,
+    assessed,
     attending,
     in_aftercare,
     local,
@@ -308,14 +309,20 @@ class TestReview:
         assert story.last(PlanReviewDue).days_left == 3
         assert story.wakes["plan_review"] == local(date(2026, 2, 11), "00:00")
 
-    def test_while_treatment_rests_no_review_is_due(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        story = attending()
-        monkeypatch.setattr(domain.Episode, "held", property(lambda _: True))
-        story.on("2026-02-20")
-        assert story.said(PlanReviewDue) == []
-
-        monkeypatch.undo()
+    @pytest.mark.parametrize(
+        ("since", "told"),
+        [("2026-02-05", []), ("2026-02-06", [7]), ("2026-02-12", [7, 1]), ("2026-02-14", [7, 1, 0])],
+    )
+    def test_while_treatment_rests_no_review_is_due(self, since: str, told: list[int]) -> None:
+        story = attending().on("2026-02-04")
+        first = date.fromisoformat(since)
+        story.do(domain.HoldEpisode(domain.HoldReason.TRAVEL, first + timedelta(days=20), first))
+        story.on(first + timedelta(days=15))
         story.woke("plan_review")
+        assert [due.days_left for due in story.said(PlanReviewDue)] == told
+
+        assessed(story).do(domain.ResumeEpisode())
+        story.up_to(story.now)
         assert story.last(PlanReviewDue).overdue
 
     def test_after_treatment_no_review_is_due(self) -> None:

@@ -50,6 +50,11 @@ def positive(story: Story, classification: str = "relapse") -> str:
     return str(story.state.use_reports[-1].id)
 
 
+def resting(until: str, since: str | None = None) -> domain.HoldEpisode:
+    first = date.fromisoformat(since) if since else None
+    return domain.HoldEpisode(domain.HoldReason.TRAVEL, date.fromisoformat(until), first)
+
+
 class TestReports:
     def test_a_report_says_all_that_is_known(self) -> None:
         story = attending()
@@ -172,14 +177,46 @@ class TestUrgency:
 
         assert story.state.step_up == rid
 
-    def test_while_treatment_rests_nothing_is_recommended(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_while_treatment_rests_nothing_is_recommended(self) -> None:
         story = recommended(540)
-        monkeypatch.setattr(domain.Episode, "held", property(lambda _: True))
+        story.do(resting("2026-02-09"))
         story.used("relapse")
         story.do(domain.RecordMeasure("cows", WITHDRAWAL))
 
         assert story.said(StepUpRecommended) == []
         assert (story.state.step_down, story.last(RecommendationDeclined).reason) == (None, "on_hold")
+
+    def test_what_nobody_answered_meanwhile_speaks_when_treatment_goes_on(self) -> None:
+        story = attending(540).on("2026-02-03")
+        story.do(resting("2026-02-09"))
+        relapse = story.used("relapse")
+        story.do(domain.ResumeEpisode())
+        assert story.last(StepUpRecommended).criteria[0].evidence == (relapse,)
+
+        story.do(resting("2026-02-09"))
+        story.cssrs(0, 0, None, None, None, 1, lifetime_months=1)
+        story.do(domain.ResumeEpisode())
+        assert [u.trigger for u in story.said(StepUpRecommended)] == ["relapse", "safety"]
+
+    def test_after_a_rest_what_was_answered_is_not_asked_again(self) -> None:
+        story = relapsed()
+        story.respond("individual_session", "detox_referral", expected_return_on=date(2026, 1, 19))
+        told = len(story.said(StepUpRecommended))
+        story.do(domain.ResumeEpisode())
+
+        assert len(story.said(StepUpRecommended)) == told
+
+    def test_until_a_hold_begins_treatment_goes_on_and_a_relapse_is_answered(self) -> None:
+        story = attending(540).on("2026-02-03")
+        story.do(resting("2026-02-20", "2026-02-10"))
+        story.on("2026-02-09").used("relapse")
+        story.take_up()
+        story.respond("individual_session")
+        story.approve(story.state.step_up)
+
+        assert story.state.weekly_minutes == 720
+        story.on("2026-02-10").used("relapse")
+        assert story.state.step_up is None
 
     def test_a_contact_after_a_week_that_was_well_says_nothing(self) -> None:
         story = attending(540)

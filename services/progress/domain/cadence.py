@@ -13,11 +13,11 @@ from services.progress.domain.telling import Facts, about, midnight, then
 
 def ask_for_measures(state: Episode, _message: Woke, moment: Moment) -> Facts:
     """One request at a time: what is due is asked for together, reminded of, and missed when time is up."""
-    if not _asking(state):
+    today = state.day(moment.at)
+    if not state.attending or state.rests_on(today):
         return []
     if state.request is None:
         return _ask(state, moment)
-    today = state.day(moment.at)
     if today >= state.request.expires_on:
         return then(state, moment, [_missed(state, state.request, moment)], _ask)
     return _remind(state, state.request, today, moment)
@@ -54,7 +54,7 @@ def _missed(state: Episode, request: Request, moment: Moment) -> MeasuresMissed:
 
 def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
     """When something is due, a reminder of it, or its end."""
-    if not _asking(state):
+    if not state.attending:
         return {}
     if state.request is not None:
         day = min(_reminded_on(state.request, rules), state.request.expires_on)
@@ -62,11 +62,9 @@ def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
         day = min(due.values())
     else:
         return {}
-    return {"measures": midnight(day, state.tz)}
-
-
-def _asking(state: Episode) -> bool:
-    return state.attending and not state.held
+    # What came due in a hold is due when treatment goes on.
+    day = max([day, *(rest.until for rest in state.rests)])
+    return {} if state.rests_on(day) else {"measures": midnight(day, state.tz)}
 
 
 def _reminded_on(request: Request, rules: Rulebook) -> date:

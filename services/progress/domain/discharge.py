@@ -172,7 +172,8 @@ def _handed_up(state: Episode, command: DischargePatient, moment: Moment) -> lis
     emergency = command.handoff_basis == "emergency"
     approved = any(r.kind is Kind.TRANSFER and r.closed == "approved" for r in state.recommendations)
     # Who is on hold is handed on from there: nothing can be approved while treatment rests (T19).
-    reviewed = state.held or state.stage not in (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
+    resting = state.rests_on(state.day(moment.at))
+    reviewed = resting or state.stage not in (Stage.ADMITTED, Stage.SCHEDULED, Stage.ATTENDING)
     return [
         *_handed_on(state, command, moment),
         Guard(

@@ -267,9 +267,10 @@ def ask_for_plan(state: Episode, moment: Moment) -> Facts:
 def ask_for_review(state: Episode, _message: Woke, moment: Moment) -> Facts:
     """Some days before a review is due it is said, and once more when it is late."""
     due = state.next_review_due_on
-    if due is None or state.plan_id is None or not _reviewed(state):
+    today = state.day(moment.at)
+    if due is None or state.plan_id is None or not state.treated or state.rests_on(today):
         return []
-    left = max(TOLD_LATE, days_between(state.day(moment.at), due))
+    left = max(TOLD_LATE, days_between(today, due))
     step = _next_notice(state, moment.rules)
     if step is None or left > step:
         return []
@@ -287,13 +288,9 @@ def ask_for_review(state: Episode, _message: Woke, moment: Moment) -> Facts:
 def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
     """When the next word about the coming review is due."""
     due, step = state.next_review_due_on, _next_notice(state, rules)
-    if due is None or step is None or not _reviewed(state):
+    if due is None or step is None or not state.treated or state.rests_on(due - timedelta(days=step)):
         return {}
     return {"plan_review": after_days(due, -step, state.tz)}
-
-
-def _reviewed(state: Episode) -> bool:
-    return state.treated and not state.held
 
 
 def _next_notice(state: Episode, rules: Rulebook) -> int | None:

@@ -58,7 +58,7 @@ def open_review(state: Episode, command: OpenReview, moment: Moment) -> Facts:
         [
             clinical(moment),
             at_stage(state, Stage.ATTENDING),
-            not_held(state),
+            not_resting(state, moment),
             *still_open(known, moment),
             Guard("step_up", up, "only a step up during treatment is taken in hand"),
         ],
@@ -141,5 +141,11 @@ def still_open(known: Recommendation, moment: Moment) -> list[Guard]:
 
 
 def not_held(state: Episode) -> Guard:
-    """Nobody decides on the amount of treatment while it rests."""
+    """Nobody decides on less treatment once a hold is agreed, be it for later."""
     return Guard("not_held", not state.held, "treatment rests; it has to be resumed first")
+
+
+def not_resting(state: Episode, moment: Moment) -> Guard:
+    """Nobody decides on more treatment while it rests; until a hold begins it goes on."""
+    resting = state.rests_on(state.day(moment.at))
+    return Guard("not_held", not resting, "treatment rests; it has to be resumed first")

@@ -158,6 +158,10 @@ class Episode:
         """Whether a hold is agreed and nobody has resumed treatment."""
         return self.hold is not None
 
+    def rests_on(self, day: date) -> bool:
+        """Whether treatment rests on a day: from the first day of a hold until somebody resumes it."""
+        return self.hold is not None and self.hold.since <= day
+
     def held_on(self, day: date) -> bool:
         """Whether the person is excused on a day: from the first day of a hold to the expected return."""
         return self.hold is not None and self.hold.since <= day <= self.hold.until

@@ -20,7 +20,7 @@ from services.progress.domain.recommend import (
     step_down_criteria,
 )
 from services.progress.domain.recommend.table import ROUTINE
-from services.progress.domain.review import not_held, standing, still_open
+from services.progress.domain.review import not_held, not_resting, standing, still_open
 from services.progress.domain.state import TAPER_OVER, Episode
 from services.progress.domain.taper import last_day, taper_guards
 from services.progress.domain.tasks import settle_tasks
@@ -184,10 +184,11 @@ def step_guards(
     band_guard = Guard(
         "band", inside, "the minutes are outside the level's band; that is a level change", facts
     )
-    down = direction is Direction.DOWN
-    reviewed = () if down else (Stage.STEP_UP_PENDING,)
-    safe = (_no_open_alert(state),) if down else ()
-    treated = (at_stage(state, Stage.ATTENDING, *reviewed), not_held(state), *safe)
+    treated = (
+        (at_stage(state, Stage.ATTENDING), not_held(state), _no_open_alert(state))
+        if direction is Direction.DOWN
+        else (at_stage(state, Stage.ATTENDING, Stage.STEP_UP_PENDING), not_resting(state, moment))
+    )
     match direction, rung.kind:
         case Direction.DOWN, Kind.INTENSITY_REDUCTION:
             shape = Guard(

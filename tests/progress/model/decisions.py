@@ -49,6 +49,11 @@ def step_guards(p: Person, at: datetime, way: str, kind: str, level: str, minute
     return {"kind": False, "band": band}
 
 
+def still(p: Person, at: datetime, way: str) -> bool:
+    """Nothing leads to less once a hold is agreed, nothing to more once it began."""
+    return p.held if way == "down" else p.resting(day_of(at))
+
+
 def soon(p: Person, today: date) -> bool:
     """Whether aftercare began lately enough for the same episode to go on."""
     return p.calls is not None and (today - p.calls.began).days <= READMIT_DAYS
@@ -68,7 +73,7 @@ def advise(
     guards = {
         "clinical_role": clinical(role),
         "state": kind == "readmit" or p.stage == "ATTENDING" or (way == "up" and p.in_treatment),
-        "not_held": kind == "readmit" or not p.held,
+        "not_held": kind == "readmit" or not still(p, at, way),
         "no_open_alert": way == "up" or not p.open_alarms(),
         **step_guards(p, at, way, kind, level, minutes),
     }
@@ -92,7 +97,7 @@ def approve(p: Person, at: datetime, role: str, number: int, effective: date, ag
         "effective_on": today <= effective <= after(today, MAX_DAYS),
         "state": a.kind == "readmit" or p.stage == "ATTENDING" or (a.way == "up" and p.in_treatment),
         **step_guards(p, at, a.way, a.kind, a.level, a.minutes),
-        "not_held": a.kind == "readmit" or not p.held,
+        "not_held": a.kind == "readmit" or not still(p, at, a.way),
         "no_open_alert": a.way == "up" or not p.open_alarms(),
         **(answered(p) if a.way == "up" else {}),
     }
@@ -191,7 +196,7 @@ def review(p: Person, at: datetime, role: str, number: int) -> None:
         step_up=a.way == "up" and a.kind != "readmit",
         open=a.open,
         not_expired=at < a.expires,
-        not_held=not p.held,
+        not_held=not still(p, at, "up"),
         state=p.stage == "ATTENDING",
     )
     p.reviewed = a.trigger
@@ -213,7 +218,7 @@ def respond(
     )
     unless(
         band=not added or p.band()[0] <= minutes <= p.band()[1],
-        not_held=not (added and p.held),
+        not_held=not (added and still(p, at, "up")),
     )
     p.unanswered = []
     p.say("RelapseResponded")

@@ -134,7 +134,7 @@ def discharge(p: Person, at: datetime, role: str, reason: str, papers: frozenset
     if reason == "transferred_higher_level":
         emergency = "emergency" in papers
         approved = any(a.decided and a.kind == "transfer" and a.approved for a in p.advice)
-        reviewed = p.held or p.stage not in ("ADMITTED", "SCHEDULED", "ATTENDING")
+        reviewed = p.resting(today) or p.stage not in ("ADMITTED", "SCHEDULED", "ATTENDING")
         guards["transfer_approved"] = emergency or approved or reviewed
         guards["receiving_accepted"] = emergency or "receiving_accepted" in papers
         guards["handoff_basis"] = emergency or "consent" in papers

@@ -253,6 +253,10 @@ class Person:
     def held(self) -> bool:
         return self.hold is not None
 
+    def resting(self, today: date) -> bool:
+        """Whether treatment rests: a hold that is agreed may begin later."""
+        return self.hold is not None and self.hold.since <= today
+
     @property
     def in_treatment(self) -> bool:
         return self.stage in ("ATTENDING", "STEP_UP_PENDING")

@@ -25,7 +25,7 @@ from tests.progress.model.person import (
     midnight,
     unless,
 )
-from tests.progress.model.steps import clinical
+from tests.progress.model.steps import clinical, speak_up
 
 
 def hold(p: Person, at: datetime, role: str, until: date, since: date | None) -> None:
@@ -59,6 +59,8 @@ def resume(p: Person, at: datetime, role: str) -> None:
     p.hold = None
     p.reached.add("T18")
     p.say("EpisodeResumed")
+    if p.unanswered:
+        speak_up(p, at, "relapse", p.unanswered[-1])
 
 
 def reassess(p: Person, at: datetime, role: str, depth: str, assessor: bool, on: date) -> None:

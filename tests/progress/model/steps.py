@@ -153,7 +153,7 @@ def look_down(p: Person, at: datetime) -> None:
 def speak_up(p: Person, at: datetime, trigger: str, ground: object) -> None:
     """The facts speak for more: one recommendation, of the gravest reason; the same facts speak once."""
     standing = p.standing("up")
-    if p.held:
+    if p.resting(day_of(at)):
         return
     if standing is not None and GRAVITY[standing.trigger] >= GRAVITY[trigger]:
         return

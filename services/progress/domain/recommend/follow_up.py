@@ -11,6 +11,7 @@ from services.progress.domain.recommend.up import (
     review_deterioration,
     review_safety,
     review_step_up,
+    review_what_came_up,
     review_withdrawal,
 )
 from services.progress.domain.telling import Facts, Step, then
@@ -56,7 +57,9 @@ def following(decide: Callable[[Any, Any, Moment], Sequence[Any]]) -> Callable[[
 def _upwards(facts: Sequence[Any]) -> list[Step]:
     results = [f for f in facts if isinstance(f, said.MeasureRecorded)]
     raised = any(isinstance(f, said.SafetyAlertRaised) for f in facts)
+    resumed = any(isinstance(f, said.EpisodeResumed) for f in facts)
     return [
+        *([review_what_came_up] if resumed else []),
         *([review_safety] if raised else []),
         *(step for r in results for step in (review_withdrawal(r), review_deterioration(r))),
     ]

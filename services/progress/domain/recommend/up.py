@@ -15,7 +15,7 @@ from services.progress.domain.recommend.ladder import Rung, rung_up
 from services.progress.domain.recommend.table import ROUTINE, URGENT, recommend_up
 from services.progress.domain.scales import scale_of
 from services.progress.domain.state import Episode
-from services.progress.domain.telling import Facts, Step, days_between, withdrawn
+from services.progress.domain.telling import Facts, Step, days_between, then, withdrawn
 
 DETOX_GATE = "detox_gate"
 """The flag of an instrument whose total asks for withdrawal management first."""
@@ -36,7 +36,7 @@ RESTING_TRIGGERS = ("deterioration", "attendance")
 
 def step_up_for(state: Episode, trigger: str, criteria: Sequence[Criterion], moment: Moment) -> Facts:
     """Recommend more treatment; what is on the table stays, unless this is more urgent (K9)."""
-    if state.held or not (state.attending or may_readmit(state, moment)):
+    if state.rests_on(state.day(moment.at)) or not (state.attending or may_readmit(state, moment)):
         return []
     urgency = URGENT if trigger in URGENT_TRIGGERS else ROUTINE
     standing, rung = state.recommendation(Direction.UP), rung_up(state, moment.rules)
@@ -94,6 +94,12 @@ def review_relapse(state: Episode, moment: Moment) -> Facts:
     evidence = (relapse.id,) if relapse else ()
     reported = Criterion(id="relapse_reported", value=1, threshold=1, met=True, evidence=evidence)
     return step_up_for(state, "relapse", (reported,), moment)
+
+
+def review_what_came_up(state: Episode, moment: Moment) -> Facts:
+    """When treatment goes on, what nobody answered while it rested speaks for more."""
+    unanswered = [review_relapse] if state.unanswered_relapse else []
+    return then(state, moment, [], review_safety, *unanswered)
 
 
 def review_safety(state: Episode, moment: Moment) -> Facts:
