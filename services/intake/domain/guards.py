@@ -77,14 +77,12 @@ def withdrawal_not_high(referral: Referral) -> Guard:
 def suicide_screen_current(referral: Referral, today: date, rules: IntakeRules) -> Guard:
     """T9: a suicide screen grows old faster than the rest."""
     screening = referral.screening
-    current = (
-        screening is not None
-        and age_in_days(screening.at, today, referral.tz) <= rules.suicide_screen_ttl_days
-    )
+    days = age_in_days(screening.at, today, referral.tz) if screening is not None else None
     return Guard(
         "suicide_screen_current",
-        current,
+        days is not None and days <= rules.suicide_screen_ttl_days,
         f"the suicide screen is older than {rules.suicide_screen_ttl_days} days",
+        {"days": days, "limit": rules.suicide_screen_ttl_days},
     )
 
 
@@ -97,11 +95,12 @@ def suicide_risk_not_high(referral: Referral) -> Guard:
 def assessment_current(referral: Referral, today: date, rules: IntakeRules) -> Guard:
     """T9: an assessment that grew old is made again."""
     made = referral.assessment
-    current = made is not None and age_in_days(made.at, today, referral.tz) <= rules.assessment_ttl_days
+    days = age_in_days(made.at, today, referral.tz) if made is not None else None
     return Guard(
         "assessment_current",
-        current,
+        days is not None and days <= rules.assessment_ttl_days,
         f"there is no assessment of the last {rules.assessment_ttl_days} days",
+        {"days": days, "limit": rules.assessment_ttl_days},
     )
 
 
