@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from services.chassis.unit import Cause, TooLarge, Unit
 from services.chassis.work import UnknownAggregate, decide_one
 
 ATTEMPTS = 6
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,13 @@ class Request:
 
     key: str | None
     digest: str
+
+
+def key_of(given: object) -> str | None:
+    """The key that a caller gave, if any; raises Refused (422) where it cannot be kept."""
+    if given is None or (isinstance(given, str) and _KEY.fullmatch(given)):
+        return given
+    raise Refused("invalid", "The Idempotency-Key must be 1 to 255 printable characters.", status=422)
 
 
 def digest_of(*parts: str | bytes) -> str:

@@ -11,11 +11,12 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
+import asyncpg
 import uvicorn
 from fastapi import FastAPI
 
 from contracts.decisions import Refused
-from services.chassis import commands, db, health, http, telemetry
+from services.chassis import commands, db, health, http, telemetry, work
 from services.chassis.auth import Gate
 from services.chassis.bus import Bus
 from services.chassis.clock import Clock, ManualClock, WallClock
@@ -106,27 +107,43 @@ def _offer_commands(runtime: Runtime, gate: Gate) -> None:
     """Take the same commands by request/reply on `handrail-command.<service>.take`."""
     subject = f"handrail-command.{runtime.service.name}.take"
 
-    @runtime.bus.broker.subscriber(subject, queue=runtime.service.name)
+    @runtime.bus.broker.subscriber(subject, queue=runtime.service.name, decoder=_decoded)
     async def take(request: dict[str, Any]) -> dict[str, Any]:
         try:
             authorization = request.get("authorization")
             who = gate.who(authorization if isinstance(authorization, str) else None)
             command, on = commands.from_the_bus(runtime, who, request)
-            key = request.get("idempotency_key")
-            asked = commands.Request(
-                key if isinstance(key, str) and key else None,
-                commands.digest_of(subject, on, json.dumps(request.get("data"))),
-            )
-            return await commands.take(runtime, who, command, on, request=asked)
+            key = commands.key_of(request.get("idempotency_key"))
+            digest = commands.digest_of(subject, on, json.dumps(request.get("data")))
+            return await commands.take(runtime, who, command, on, request=commands.Request(key, digest))
         except Refused as refused:
             return {"code": refused.code, "detail": refused.message, "status": refused.status}
-        except Exception as error:
-            telemetry.log().error("command_failed", error=type(error).__name__)
+        except work.RETRY as error:
+            telemetry.log().warning("unavailable", error=type(error).__name__)
             return {
                 "code": "unavailable",
                 "detail": "The command could not be taken just now.",
                 "status": 503,
             }
+        except (ValueError, ArithmeticError, asyncpg.DataError) as error:
+            telemetry.log().warning("not_storable", error=type(error).__name__)
+            return {"code": "invalid", "detail": "The command's fields do not hold.", "status": 422}
+        except Exception as error:
+            telemetry.log().error("command_failed", error=type(error).__name__)
+            return {
+                "code": "failed",
+                "detail": "The command could not be taken; nothing was changed.",
+                "status": 500,
+            }
+
+
+async def _decoded(message: Any, _: Any = None) -> dict[str, Any]:
+    """A request, or an empty one in place of what is none: whoever asks waits for an answer."""
+    try:
+        request = json.loads(message.body)
+    except (ValueError, RecursionError):
+        return {}
+    return request if isinstance(request, dict) else {}
 
 
 def _declare_says(runtime: Runtime) -> None:

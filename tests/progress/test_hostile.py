@@ -230,3 +230,36 @@ def test_an_alert_that_is_due_when_time_ends_is_not_heard(progress: Stack) -> No
     assert parked(progress, "ep-infinite-0") == [("ep-infinite", "unreadable")]
     assert parked(progress, "ep-infinite-1") == [("ep-infinite", "unreadable")]
     assert rows(progress, "SELECT 1 FROM progress.wakes WHERE at IN ('infinity', '-infinity')") == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"", 401),
+        (b"[]", 401),
+        (b"{", 401),
+        (b"\xff", 401),
+        (b"[" * 60_000, 401),
+        ({"command": "RequestExtension", "data": {"reasons": ["clinical_need"], "days": 10**12}}, 422),
+        ({"command": "LogOutreach", "data": {"channel": "a b", "reached": False}}, 422),
+        ({"command": "LogOutreach", "idempotency_key": "a\x00"}, 422),
+        ({"command": "LogOutreach", "idempotency_key": "a" * 5_000}, 422),
+        ({"command": "LogOutreach"}, 409),
+    ],
+)
+def test_whoever_asks_over_the_bus_gets_an_answer(progress: Stack, raw: Any, status: int) -> None:
+    person = attending(progress, f"ep-asked-{time.monotonic_ns()}")
+
+    async def ask() -> Any:
+        client = await nats.connect(**progress.nats_kwargs("operator"))
+        try:
+            answer = await client.request("handrail-command.progress.take", asked, timeout=5)
+            return json.loads(answer.data)
+        finally:
+            await client.close()
+
+    named = {"authorization": person.http.headers["authorization"], "on": person.episode_id}
+    outreach = {"channel": "sms", "reached": False}
+    asked = raw if isinstance(raw, bytes) else json.dumps({**named, "data": outreach, **raw}).encode()
+
+    assert asyncio.run(ask()).get("status", 201) == status
