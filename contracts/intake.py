@@ -98,6 +98,15 @@ class ConsentExpired(PatientEvent):
     cause: Token
 
 
+class PatientCameOfAge(PatientEvent):
+    """A person signs alone from today on, and is asked anew for what a guardian signed."""
+
+    ended: tuple[Token, ...] = ()
+    """Kinds of consent that hold no longer, as they were a guardian's."""
+    to_renew: tuple[Token, ...] = ()
+    """Kinds that a guardian signed, alone or with the person."""
+
+
 class InstrumentResult(Part):
     """The score of one instrument; item answers stay with intake."""
 

@@ -178,6 +178,13 @@ class MeasureRules(Table):
     cite: str
 
 
+class MajorityRules(Table):
+    """From when a person signs alone: the law, which is another number than the age of clinical bands."""
+
+    age: int = Field(ge=1, le=30)
+    cite: str = Field(min_length=1)
+
+
 class ProgramRules(Table):
     default_days: int
     max_days: int

@@ -20,6 +20,7 @@ from contracts.rule_tables import (
     GroupRules,
     HoldRules,
     HolidayRules,
+    MajorityRules,
     MeasureRules,
     MoveRules,
     PlanRules,
@@ -118,6 +119,8 @@ class ConsentRules(_Table):
     needs: tuple[str, ...]
     tpo: bool = False
     """Whether it covers treatment, payment and operations, and may go without an expiry."""
+    guardians_end: bool = False
+    """Whether it ends once the person is of age wherever a guardian signed, alone or not."""
     cite: str
 
 
@@ -241,6 +244,7 @@ class QuietHours(_Table):
 class Rulebook(_Table):
     bands: tuple[Band, ...]
     intake: IntakeRules
+    majority: MajorityRules
     matching: MatchingRules
     payer: PayerRules
     consents: dict[str, ConsentRules]

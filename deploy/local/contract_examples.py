@@ -538,6 +538,10 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     "progress.community_referral_made.v1": {"kind": "vocational"},
     "progress.community_referral_due.v1": {"kind": "vocational"},
     "progress.referral_loop_closed.v1": {"outcome": "connected"},
+    "intake.patient_came_of_age.v1": {
+        "ended": ["contact_preferences", "treatment"],
+        "to_renew": ["contact_preferences", "part2_tpo", "treatment"],
+    },
     "notify.notification_suppressed.v1": {"reason": "no_consent"},
 }
 

@@ -52,6 +52,7 @@ service = Service(
         "offer_expires": gather(heard(domain.expire_offer)),
         "entry_expires": gather(heard(domain.expire_entry)),
         "consent_expires": on(REFERRALS, domain.expire_consent),
+        "of_age": on(REFERRALS, domain.come_of_age),
         "alert_due": on(REFERRALS, domain.escalate_alert),
         "authorization_ends": on(REFERRALS, domain.tell_of_authorization),
     },

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from contracts import catalogue
-from contracts.intake import AuthorizationRecorded, CoverageVerified, PatientAdmitted
+from contracts.intake import AuthorizationRecorded, CoverageVerified, PatientAdmitted, PatientCameOfAge
 from contracts.scheduling import (
     AttendanceCorrected,
     ScheduleInfeasible,
@@ -77,6 +77,7 @@ service = Service(
         PatientAdmitted: episode(domain.open_episode, creates=True),
         CoverageVerified: episode(domain.note_coverage, creates=True),
         AuthorizationRecorded: episode(domain.note_authorization, creates=True),
+        PatientCameOfAge: episode(domain.note_of_age, creates=True),
         WeeklyScheduleAgreed: episode(domain.note_schedule),
         WeeklyScheduleChanged: episode(domain.note_schedule),
         ScheduleInfeasible: episode(domain.note_infeasible),

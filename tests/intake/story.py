@@ -264,9 +264,9 @@ def receive(
 
 
 def referred(**more: Any) -> Story:
-    opened, received = receive(**more)
+    opened, *told = receive(**more)
     story = Story(domain.evolve(None, opened))
-    story.facts += [opened, received]
+    story.facts += [opened, *told]
     return story
 
 

@@ -7,25 +7,32 @@ from typing import Any
 import pytest
 
 from contracts import intake
-from contracts.decisions import Unwake, Wake
+from contracts.decisions import Moment, Unwake, Wake
 from contracts.intake import Recipient
 from contracts.vocabulary import DeclineReason
 from services.intake import domain
 from tests.intake.story import (
+    ACTOR,
     BOTH,
     DISCLOSURE,
     KAI,
     NO_RISKS,
+    RULES,
+    SITE,
+    START,
     TREATMENT,
     Story,
     admitted,
     consented,
     declined,
+    referral_of,
     referred,
     ruled,
 )
 
 SIGNED_TPO = replace(DISCLOSURE, kind="part2_tpo", purposes=("TREAT", "HPAYMT", "HOPERAT"))
+CONTACT = domain.GrantConsent("contact_preferences", channels=("sms",))
+KAI_18 = datetime(2028, 5, 20, 4, 0, tzinfo=UTC)
 BY_PARENT = replace(TREATMENT, signers=("parent_or_guardian",))
 BLANK: dict[str, Any] = {
     "signers": (), "disclosers": (), "recipients": (), "purposes": (), "info_categories": (),
@@ -181,6 +188,102 @@ class TestComingOfAge:
         story = referred(person=replace(KAI, birth_date=born)).change(tz=tz)
         story.do(domain.grant_consent, BY_PARENT)
         assert story.said(intake.ConsentGranted)[0].expires_at == ends
+
+    @pytest.mark.parametrize("first", ["of_age", "consent_expires"])
+    def test_on_that_day_consents_are_asked_for_anew_whichever_wake_rings_first(self, first: str) -> None:
+        story = kai(BY_PARENT)
+        story.do(domain.grant_consent, replace(DISCLOSURE, signers=BOTH))
+        story.do(domain.grant_consent, replace(CONTACT, signers=BOTH))
+        treatment = story.state.consents[0].id
+        assert Wake(KAI_18, "of_age") in story.facts
+        decide = {"of_age": domain.come_of_age, "consent_expires": domain.expire_consent}[first]
+        what = {"of_age": "of_age", "consent_expires": f"consent_expires:{treatment}"}[first]
+
+        story.at = KAI_18 - timedelta(seconds=1)
+        assert story.woke(decide, what) in ([], [Wake(KAI_18, "of_age")])
+        story.at = KAI_18
+        facts = story.woke(decide, what)
+
+        (said,) = story.said(intake.PatientCameOfAge)
+        assert said.ended == ("contact_preferences", "treatment")
+        assert said.to_renew == ("contact_preferences", "part2_disclosure", "treatment")
+        assert "2010" not in said.model_dump_json()
+        assert {c.kind for c in story.said(intake.ConsentExpired)} == set(said.ended)
+        assert Unwake(f"consent_expires:{treatment}") in facts
+        assert [c.kind for c in story.state.consents] == ["part2_disclosure"]
+        assert "treatment_consent" in story.refused(domain.screen_patient, NO_RISKS)
+        assert story.woke(domain.come_of_age, "of_age") == []
+        assert story.woke(domain.expire_consent, f"consent_expires:{treatment}") == []
+
+    def test_the_person_then_signs_alone(self) -> None:
+        story = kai(BY_PARENT)
+        story.at = KAI_18
+        story.woke(domain.come_of_age, "of_age")
+        for theirs in (BY_PARENT, replace(CONTACT, signers=("parent_or_guardian",))):
+            story.do(domain.grant_consent, theirs)
+            assert story.state.consents[-1].missing == ("patient",)
+        for own in (TREATMENT, CONTACT):
+            story.do(domain.grant_consent, own)
+        assert {c.kind for c in story.state.consents if not c.missing} == {"treatment", "contact_preferences"}
+        assert story.said(intake.ConsentGranted)[-1].expires_at is None
+
+    def test_who_was_of_age_at_the_referral_comes_of_age_no_more(self) -> None:
+        story = referred()
+        assert not any(isinstance(f, Wake) and f.what == "of_age" for f in story.facts)
+        story.do(domain.grant_consent, replace(DISCLOSURE, expires_event=None, expires_at=KAI_18))
+        story.at = KAI_18
+        assert story.woke(domain.come_of_age, "of_age") == []
+        story.woke(domain.expire_consent, f"consent_expires:{newest(story)}")
+        assert story.said(intake.PatientCameOfAge) == []
+        assert story.said(intake.ConsentExpired)[0].cause == "date"
+
+    @pytest.mark.parametrize("ending", ["declined", "discharged"])
+    def test_who_left_before_is_asked_nothing_and_the_guardians_word_ends_all_the_same(
+        self, ending: str
+    ) -> None:
+        story = kai(BY_PARENT)
+        consent = newest(story)
+        if ending == "declined":
+            gone = story.do(domain.decline_referral, declined(DeclineReason.PATIENT_DECLINED))
+        else:
+            gone = story.change(stage=domain.Stage.ADMITTED).discharged()
+        assert Unwake("of_age") in gone
+        story.at = KAI_18
+        assert story.woke(domain.come_of_age, "of_age") == []
+        story.woke(domain.expire_consent, f"consent_expires:{consent}")
+        assert [c.consent_id for c in story.said(intake.ConsentExpired)] == [consent]
+        assert story.said(intake.PatientCameOfAge) == []
+
+    def test_during_treatment_too(self) -> None:
+        story = kai(BY_PARENT).change(stage=domain.Stage.ADMITTED)
+        story.at = KAI_18
+        story.woke(domain.come_of_age, "of_age")
+        assert story.said(intake.PatientCameOfAge)
+
+    @pytest.mark.parametrize(
+        ("born", "tz", "begins"),
+        [
+            # The clocks go forward on that very night, and on that very morning.
+            (date(2008, 3, 8), "America/New_York", datetime(2026, 3, 8, 5, 0, tzinfo=UTC)),
+            (date(2008, 2, 29), "America/Chicago", datetime(2026, 3, 1, 6, 0, tzinfo=UTC)),
+            (date(2008, 5, 20), "Pacific/Auckland", datetime(2026, 5, 19, 12, 0, tzinfo=UTC)),
+        ],
+    )
+    def test_the_day_begins_at_midnight_of_the_site(self, born: date, tz: str, begins: datetime) -> None:
+        site = replace(SITE, tz=tz)
+        moment = Moment(START, ACTOR, "c", RULES)
+        young = referral_of(replace(KAI, birth_date=born))
+        facts = domain.receive_referral(site, domain.Known(), young, moment, "ref-1")
+        assert [f for f in facts if isinstance(f, Wake)] == [Wake(begins, "of_age")]
+
+    def test_a_state_may_know_another_age_of_majority(self) -> None:
+        story = kai(BY_PARENT)
+        nineteen = RULES.majority.model_copy(update={"age": 19})
+        story.rules = RULES.model_copy(update={"majority": nineteen})
+        story.at = KAI_18
+        later = datetime(2029, 5, 20, 4, 0, tzinfo=UTC)
+        assert story.woke(domain.come_of_age, "of_age") == [Wake(later, "of_age")]
+        assert kai(BY_PARENT).said(intake.ConsentGranted)[0].expires_at == KAI_18
 
 
 class TestEnding:

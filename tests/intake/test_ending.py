@@ -88,7 +88,7 @@ def test_a_person_may_say_no_at_any_time_and_only_once() -> None:
     for story in (referred(), screened(), assessed(), in_detox(), waiting(), offered()):
         facts = story.do(domain.decline_referral, declined(DeclineReason.PATIENT_DECLINED))
         over = {f.what for f in facts if isinstance(f, Unwake)}
-        assert over == {"offer_expires", "entry_expires", "ask_again"}
+        assert over == {"offer_expires", "entry_expires", "ask_again", "of_age"}
         assert story.state.closed
         assert (story.state.closed_at, story.state.closed_reason) == (story.at, "patient_declined")
         assert (story.state.hold, story.state.entry) == (None, None)

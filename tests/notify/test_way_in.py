@@ -10,9 +10,11 @@ from contracts.intake import (
     AuthorizationRunningLow,
     ConsentExpired,
     ConsentRevoked,
+    PatientCameOfAge,
     ReferralDeclined,
     ReferralLinked,
 )
+from contracts.progress import ReviewTaskRaised
 from contracts.vocabulary import DeclineReason, ReferralSource, Risk, Urgency
 from services.notify import domain
 from tests.notify.people import (
@@ -152,6 +154,27 @@ def test_another_referral_is_a_task_for_admissions_and_in_treatment_for_the_prim
     assert story.sent()[-1] == ("06-20 22:15", "referral_linked to clin-1")
     assert story.letters[-1][1].recipient_role == "clinician"
     assert story.sent(to_patient=True) == []
+
+
+def test_who_comes_of_age_is_asked_anew_by_whoever_looks_after_them() -> None:
+    kinds = ("part2_tpo", "treatment")
+    grown = PatientCameOfAge(**COMMON, ended=("treatment",), to_renew=kinds)
+    story = uma().hear(grown, grown)
+    assert story.sent()[1:] == [("06-01 14:00", "of_age to admissions")]
+    assert "part2 tpo, treatment" in story.texts("of_age")[0]
+
+    story = uma().at("2026-06-20 00:00").hear(admitted(), grown)
+    assert story.sent()[-1] == ("06-20 00:00", "of_age to clin-1")
+    assert story.sent(to_patient=True) == []
+
+
+def test_of_the_task_that_progress_makes_of_it_nobody_is_told_twice() -> None:
+    task = ReviewTaskRaised(**COMMON, task_id="t", about="of_age", subject_id="p", due_on=date(2026, 6, 3))
+    assert uma().hear(task).sent() == uma().sent()
+
+
+def test_where_no_guardian_ever_signed_there_is_nothing_to_ask() -> None:
+    assert uma().hear(PatientCameOfAge(**COMMON)).sent() == uma().sent()
 
 
 def running_low(**changes: Any) -> AuthorizationRunningLow:

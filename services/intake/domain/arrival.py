@@ -5,15 +5,16 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from contracts.decisions import Moment, Refused
+from contracts.decisions import Moment, Refused, Wake
 from contracts.intake import ReferralLinked, ReferralReceived
 from contracts.rulebook import IntakeRules
 from contracts.scheduling import SiteOpened
 from contracts.vocabulary import PlanKind, ProgramKind, ReferralSource, Urgency
 from services.intake.domain import indications
+from services.intake.domain.consents import OF_AGE
 from services.intake.domain.facts import Prioritized, ReferralOpened, SiteKept, SourceKept, about
 from services.intake.domain.indications import Indication
-from services.intake.domain.people import Person, age_on, likeness, local_date
+from services.intake.domain.people import Person, age_on, likeness, local_date, of_age_at
 from services.intake.domain.state import PRIORITIES, Referral, Site, Source, Stage
 
 
@@ -95,7 +96,8 @@ def receive_referral(
         requested_program_kind=opened.program_kind,
         prior_episode_id=opened.prior_episode_id,
     )
-    return [ReferralOpened(opened), received]
+    grown = of_age_at(opened.person, opened.tz, moment.rules.majority)
+    return [ReferralOpened(opened), received, *([Wake(grown, OF_AGE)] if moment.at < grown else [])]
 
 
 def refuse_age(site: Site, command: ReceiveReferral, moment: Moment) -> None:

@@ -5,18 +5,20 @@ from datetime import datetime
 from typing import Any
 
 from contracts.decisions import Guard, Moment, Unwake, Wake, Woke, require
-from contracts.intake import ConsentExpired, ConsentGranted, ConsentRevoked, Recipient
-from contracts.rulebook import ConsentRules, IntakeRules
-from contracts.vocabulary import AgeBand
+from contracts.intake import ConsentExpired, ConsentGranted, ConsentRevoked, PatientCameOfAge, Recipient
+from contracts.rulebook import ConsentRules, Rulebook
 from services.intake.domain import guards
 from services.intake.domain.facts import ConsentDrafted, about
-from services.intake.domain.people import age_band, birthday, local_date, midnight
+from services.intake.domain.people import of_age_at
 from services.intake.domain.state import Consent, Referral
 
 CHANNELS = frozenset({"sms", "voice", "email", "portal"})
 SIGNERS = frozenset({"patient", "parent_or_guardian", "personal_representative"})
 PURPOSES = frozenset({"TREAT", "HPAYMT", "HOPERAT", "other"})
 EVENTS = frozenset({"end_of_treatment", "none"})
+OF_AGE = "of_age"
+"""The wake, and why a consent ended."""
+GUARDIAN = "parent_or_guardian"
 _FOR_ONE_RECIPIENT = "part2_disclosure"
 
 
@@ -147,9 +149,30 @@ def expire_consent(referral: Referral, woke: Woke, moment: Moment) -> list[Any]:
     over = next((c for c in referral.consents if c.id == consent_id), None)
     if over is None or over.expires_at is None or moment.at < over.expires_at:
         return []
-    grown = _of_age(referral, over, moment.rules.intake)
-    cause = "of_age" if over.expires_at == grown else "date"
-    return [_expired(referral, over, cause, moment)]
+    # What a guardian signed ends at the instant of another wake, and whichever rings first does it all.
+    return come_of_age(referral, woke, moment) or [_expired(referral, over, "date", moment)]
+
+
+def come_of_age(referral: Referral, woke: Woke, moment: Moment) -> list[Any]:
+    """On the civil day from which a person signs alone, what a guardian alone signed ends at once."""
+    grown = of_age_at(referral.person, referral.tz, moment.rules.majority)
+    if referral.closed or referral.of_age or referral.received_at >= grown:
+        return []
+    if moment.at < grown:
+        # The law was told differently since.
+        return [Wake(grown, OF_AGE)] if woke.what == OF_AGE else []
+    theirs = [c for c in referral.consents if GUARDIAN in c.signers and not c.missing]
+    over = [c for c in theirs if c.expires_at is not None and c.expires_at <= moment.at]
+    return [
+        *(_expired(referral, c, OF_AGE, moment) for c in over),
+        *(Unwake(f"consent_expires:{c.id}") for c in over),
+        PatientCameOfAge(
+            **about(referral, moment),
+            ended=tuple(sorted({c.kind for c in over})),
+            to_renew=tuple(sorted({c.kind for c in theirs})),
+        ),
+        Unwake(OF_AGE),
+    ]
 
 
 def end_with_treatment(referral: Referral, moment: Moment) -> list[Any]:
@@ -165,7 +188,7 @@ def end_with_treatment(referral: Referral, moment: Moment) -> list[Any]:
 
 
 def _granted(referral: Referral, consent: Consent, moment: Moment) -> list[Any]:
-    ends = _ends(referral, consent, moment.rules.intake)
+    ends = _ends(referral, consent, moment.rules)
     granted = ConsentGranted(
         **about(referral, moment),
         consent_id=consent.id,
@@ -222,24 +245,20 @@ def _elements_missing(command: GrantConsent, asked: ConsentRules | None) -> list
 def _still_to_sign(
     referral: Referral, signers: tuple[str, ...], asked: ConsentRules | None, moment: Moment
 ) -> tuple[str, ...]:
-    if asked is None or "signers" not in asked.needs:
-        return ()
-    rules = moment.rules.intake
-    born, today = referral.person.birth_date, local_date(moment.at, referral.tz)
-    if age_band(born, today, rules) is AgeBand.ADOLESCENT:
-        return tuple(s for s in rules.minor_signers if s not in signers)
-    return () if {"patient", "personal_representative"} & set(signers) else ("patient",)
+    of_age = moment.at >= of_age_at(referral.person, referral.tz, moment.rules.majority)
+    signed = "signers" in asked.needs if asked is not None else False
+    if not of_age:
+        return tuple(s for s in moment.rules.intake.minor_signers if s not in signers) if signed else ()
+    # Nobody says for somebody of age how they are to be reached, either.
+    asks = signed or GUARDIAN in signers
+    return ("patient",) if asks and not {"patient", "personal_representative"} & set(signers) else ()
 
 
-def _ends(referral: Referral, consent: Consent, rules: IntakeRules) -> datetime | None:
+def _ends(referral: Referral, consent: Consent, rules: Rulebook) -> datetime | None:
     """What a parent alone signed ends on the day on which the child is of age."""
-    grown = _of_age(referral, consent, rules)
-    ends = [e for e in (consent.expires_at, grown) if e]
-    return min(ends, default=None)
-
-
-def _of_age(referral: Referral, consent: Consent, rules: IntakeRules) -> datetime | None:
-    """When the child is of age for whom a parent alone had signed."""
-    alone = "parent_or_guardian" in consent.signers and "patient" not in consent.signers
-    grown = midnight(birthday(referral.person.birth_date, rules.adult_age), referral.tz)
-    return grown if alone and grown > consent.signed_at else None
+    grown = of_age_at(referral.person, referral.tz, rules.majority)
+    asked = rules.consents.get(consent.kind)
+    theirs = GUARDIAN in consent.signers
+    alone = "patient" not in consent.signers or (asked is not None and asked.guardians_end)
+    ends = [consent.expires_at, grown if theirs and alone and grown > consent.signed_at else None]
+    return min((e for e in ends if e is not None), default=None)

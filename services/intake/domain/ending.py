@@ -9,7 +9,7 @@ from contracts.intake import ReferralDeclined
 from contracts.progress import PatientDied, PatientDischarged
 from contracts.rulebook import IntakeRules
 from contracts.vocabulary import DeclineReason, DischargeReason, LevelOfCare, Risk
-from services.intake.domain.consents import end_with_treatment
+from services.intake.domain.consents import OF_AGE, end_with_treatment
 from services.intake.domain.facts import EpisodeEnded, about
 from services.intake.domain.guards import above_served, age_in_days, in_stage
 from services.intake.domain.people import local_date
@@ -68,7 +68,7 @@ def close(
         closed_at=moment.at,
         duplicate_of=duplicate_of,
     )
-    over = (Unwake("offer_expires"), Unwake("entry_expires"), Unwake("ask_again"))
+    over = (Unwake("offer_expires"), Unwake("entry_expires"), Unwake("ask_again"), Unwake(OF_AGE))
     return [*end_with_treatment(referral, moment), declined, *over]
 
 
@@ -77,7 +77,7 @@ def end_episode(referral: Referral, heard: PatientDischarged, moment: Moment) ->
     if referral.stage is not Stage.ADMITTED:
         return []
     ended = EpisodeEnded(moment.at, heard.reason, died=heard.reason is DischargeReason.DECEASED)
-    return [*end_with_treatment(referral, moment), ended]
+    return [*end_with_treatment(referral, moment), ended, Unwake(OF_AGE)]
 
 
 def note_death(referral: Referral, _heard: PatientDied, moment: Moment) -> list[Any]:

@@ -68,9 +68,8 @@ def _linked(state: Referral, fact: said.ReferralLinked) -> Referral:
 
 
 def _source_kept(state: Referral, fact: kept.SourceKept) -> Referral:
-    sources = tuple(
-        replace(s, digest=fact.digest) if s.receipt_id == fact.receipt_id else s for s in state.sources
-    )
+    same = fact.receipt_id
+    sources = tuple(replace(s, digest=fact.digest) if s.receipt_id == same else s for s in state.sources)
     return replace(
         state,
         sources=(sources[0], *sources[1:][-SOURCES_KEPT:]),
@@ -362,6 +361,7 @@ _FOLDS: dict[type, Callable[[Referral, Any], Referral]] = {
     said.ConsentGranted: _consented,
     said.ConsentRevoked: _consent_over,
     said.ConsentExpired: _consent_over,
+    said.PatientCameOfAge: lambda s, _: replace(s, of_age=True),
     said.SafetyAlertRaised: _alerted,
     said.SafetyAlertEscalated: lambda s, f: _alert_changed(s, f.alert_id, escalations=f.escalation),
     said.SafetyAlertAcknowledged: _acknowledged,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
+from contracts.rule_tables import MajorityRules
 from contracts.rulebook import IntakeRules, MatchingRules
 from contracts.vocabulary import AgeBand
 
@@ -67,6 +68,11 @@ def birthday(born: date, years: int) -> date:
         return born.replace(year=born.year + years)
     except ValueError:
         return date(born.year + years, 3, 1)
+
+
+def of_age_at(person: Person, tz: str, rules: MajorityRules) -> datetime:
+    """The instant from which a person signs alone: the site's midnight of a birthday."""
+    return midnight(birthday(person.birth_date, rules.age), tz)
 
 
 def age_band(born: date, today: date, rules: IntakeRules) -> AgeBand:

@@ -320,6 +320,8 @@ class Referral:
     closed_at: datetime | None = None
     closed_reason: str | None = None
     died: bool = False
+    of_age: bool = False
+    """Whether it was said that the person, a minor when referred, signs alone."""
 
     @property
     def closed(self) -> bool:

@@ -6,6 +6,7 @@ from contracts.intake import (
     ConsentGranted,
     ConsentRevoked,
     PatientAdmitted,
+    PatientCameOfAge,
     ReferralDeclined,
     ReferralLinked,
     ReferralReceived,
@@ -50,7 +51,6 @@ from services.notify.domain.queueing import (
 from services.notify.domain.safety import alert_open
 
 CONTACT = "contact_preferences"
-OF_AGE = "of_age"
 _WEEK = "week"
 
 
@@ -75,17 +75,23 @@ def consent_granted(person: Person, event: ConsentGranted, _moment: Moment) -> l
     return [ChannelsChosen(event.channels, event.consent_id)]
 
 
+def patient_came_of_age(person: Person, event: PatientCameOfAge, moment: Moment) -> list[Fact]:
+    """Whoever looks after the person asks anew for what a guardian had signed."""
+    if not event.to_renew:
+        return []
+    words = {"kinds": ", ".join(kind.replace("_", " ") for kind in event.to_renew)}
+    role = CLINICIAN if person.clinician_id else ""
+    return tell_staff(person, moment, "of_age", "of_age", words, role=role)
+
+
 def consent_revoked(person: Person, event: ConsentRevoked, moment: Moment) -> list[Fact]:
     """From this instant nothing reaches a person who took it back, not even what waits already."""
     return _lose_channels(person, event, REVOKED, moment)
 
 
 def consent_expired(person: Person, event: ConsentExpired, moment: Moment) -> list[Fact]:
-    """A consent that is over carries nothing any more; who has come of age is asked for their own."""
-    lost = _lose_channels(person, event, NO_CONSENT, moment)
-    role = CLINICIAN if person.clinician_id else ""
-    asked = tell_staff(person, moment, "of_age", "of_age", {}, role=role) if event.cause == OF_AGE else []
-    return [*lost, *asked]
+    """A consent that is over carries nothing any more, not even what waits already."""
+    return _lose_channels(person, event, NO_CONSENT, moment)
 
 
 def _lose_channels(

@@ -119,8 +119,9 @@ TASKS: Mapping[type[PatientEvent], Task] = {
         lambda e: e.recommendation_id,
     ),
     TeamAsked: Task("team_asked", lambda *_: {}, lambda e: e.recommendation_id),
+    # Whoever comes of age is told of by intake, before the admission as well as after it.
     ReviewTaskRaised: Task(
-        "review_task",
+        lambda e: "" if e.about == "of_age" else "review_task",
         lambda e, _: {"about": e.about.replace("_", " "), "date": say_day(e.due_on)},
         lambda e: e.task_id,
     ),

@@ -66,7 +66,7 @@ _ALL = (
     _staff(
         "of_age",
         "admissions",
-        "The person is of age today: what a parent alone had signed has ended. Ask for their own consent.",
+        "This person is of age from today. Ask for their own consent to what a guardian signed: {kinds}.",
     ),
     _staff(
         "offer_open",

@@ -123,7 +123,7 @@ from services.progress.domain.steps import (
 )
 from services.progress.domain.taper import end_taper
 from services.progress.domain.targets import MAX_WINDOW_DAYS, WantedGoal
-from services.progress.domain.tasks import CloseReviewTask, close_review_task
+from services.progress.domain.tasks import CloseReviewTask, close_review_task, note_of_age
 from services.progress.domain.waits import awaited, waiting
 
 __all__ = [
@@ -218,6 +218,7 @@ __all__ = [
     "note_end_passed",
     "note_infeasible",
     "note_miss",
+    "note_of_age",
     "note_overdue",
     "note_schedule",
     "note_week",

@@ -11,7 +11,7 @@ from services.progress.domain.extension import drop_extension
 from services.progress.domain.facts import Aftercare, Stage
 from services.progress.domain.recommend import close_all, review_relapse, step_up_for
 from services.progress.domain.state import Episode
-from services.progress.domain.tasks import settle_tasks
+from services.progress.domain.tasks import OF_AGE, settle_tasks
 from services.progress.domain.telling import (
     Facts,
     Step,
@@ -92,7 +92,7 @@ def plan_aftercare(state: Episode, command: PlanAftercare, moment: Moment) -> Fa
     return [
         *close_all(state, "superseded"),
         *drop_extension(state, moment, "aftercare"),
-        *settle_tasks(state, "aftercare"),
+        *settle_tasks(state, "aftercare", but=OF_AGE),
         AftercarePlanned(
             **about(state, moment.actor),
             aftercare_plan_id=moment.new_id("aftercare"),

@@ -11,6 +11,7 @@ from services.progress.domain.certification import LAPSED, due_on
 from services.progress.domain.facts import Direction, Stage
 from services.progress.domain.folds.plans import LATE
 from services.progress.domain.state import Episode
+from services.progress.domain.tasks import OF_AGE
 from services.progress.domain.telling import midnight
 
 
@@ -84,8 +85,12 @@ def _tasks(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
     for task in state.tasks:
         # A hold whose day has passed is a need of its own.
         if task.outcome is None and not state.over and task.subject_id != resting:
-            why = f"Something decided must be looked at again: {task.about.replace('_', ' ')}."
+            again = f"Something decided must be looked at again: {task.about.replace('_', ' ')}."
+            why = _OF_AGE if task.about == OF_AGE else again
             yield Need("review_task", why, _day(state, task.due_on), about=task.id)
+
+
+_OF_AGE = "The person is of age: ask for their own consent to what a guardian signed."
 
 
 def _stuck(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:

@@ -4,12 +4,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from contracts.decisions import Guard, Moment, Refused, require
+from contracts.intake import PatientCameOfAge
 from contracts.progress import ReviewTaskClosed, ReviewTaskRaised
 from services.progress.domain.state import Episode
-from services.progress.domain.telling import HANDRAIL, Facts, about, clinical
+from services.progress.domain.telling import HANDRAIL, Facts, about, clinical, due_in
 
 HOLD_OVERDUE = "hold_overdue"
 PLANNED_END_PASSED = "planned_end_passed"
+OF_AGE = "of_age"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,19 @@ def raised_after(state: Episode, what: str, subject_id: str, day: date) -> bool:
     return any((t.about, t.subject_id) == (what, subject_id) and t.due_on > day for t in state.tasks)
 
 
-def settle_tasks(state: Episode, outcome: str, what: str | None = None) -> Facts:
-    """Nobody has to look any more: at anything, or at things of one kind."""
+def note_of_age(state: Episode | None, event: PatientCameOfAge, moment: Moment) -> Facts:
+    """Consents that a guardian signed are asked for anew; the age band of the admission stays."""
+    if state is None or state.over or not event.to_renew:
+        return []
+    return raise_task(state, moment, OF_AGE, state.patient_id, due_in(state, moment))
+
+
+def settle_tasks(state: Episode, outcome: str, what: str | None = None, *, but: str = "") -> Facts:
+    """Nobody has to look any more: at anything, or at things of one kind, or at anything but one kind."""
     return [
         ReviewTaskClosed(**about(state, HANDRAIL), task_id=task.id, outcome=outcome)
         for task in state.tasks
-        if task.outcome is None and what in (None, task.about)
+        if task.outcome is None and what in (None, task.about) and task.about != but
     ]
 
 

@@ -232,6 +232,11 @@ async def he_is_of_age(phoenix: Clinic, kai: str) -> None:
     assert expired["cause"] == "of_age"
     assert {c["kind"] for c in (await phoenix.get(kai))["consents"]} == {"treatment", "part2_tpo"}
     assert await phoenix.told(kai, "2026-05-20T07:00") == [("of_age", "clinician")]
+    (grown,) = await phoenix.said(kai, "patient_came_of_age")
+    assert grown["ended"] == ["contact_preferences"]
+    assert grown["to_renew"] == ["contact_preferences", "part2_tpo", "treatment"]
+    tasks = [t for t in (await phoenix.course(kai))["tasks"] if t["about"] == "of_age"]
+    assert [t["outcome"] for t in tasks] == [None]
 
 
 async def less_of_the_same_level(phoenix: Clinic, kai: str, last: str) -> None:

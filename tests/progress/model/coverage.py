@@ -17,7 +17,7 @@ extension_denied extension_drafted extension_requested goal_met goal_reopened ho
 lapse left:administrative left:completed_court left:completed_goals left:coverage_ended left:deceased
 left:declined_further left:dropped_out_no_contact left:hospitalized_medical left:incarcerated
 left:left_against_advice left:moved left:never_attended left:other left:transferred_higher_level
-left:transferred_lower_level left:transferred_other_provider loop_closed planned_end_passed referred
+left:transferred_lower_level left:transferred_other_provider loop_closed of_age planned_end_passed referred
 relapse responded screening superseded superseded_up taper_over unused withdrawn
 """
 

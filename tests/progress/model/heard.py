@@ -12,6 +12,7 @@ from contracts.intake import (
     CoverageVerified,
     InstrumentResult,
     PatientAdmitted,
+    PatientCameOfAge,
 )
 from contracts.scheduling import (
     AttendanceCorrected,
@@ -81,6 +82,11 @@ def admission(p: Person) -> Event:
             for id, (level, first, last, _) in p.authorized.items()
         ),
     )
+
+
+def of_age() -> Event:
+    """They sign alone from now on."""
+    return PatientCameOfAge(**COMMON, ended=("treatment",), to_renew=("treatment",))
 
 
 def coverage(at: datetime, since: date, asks: bool) -> Event:

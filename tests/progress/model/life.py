@@ -186,6 +186,12 @@ class Life:
         event = heard.week(start, level, scheduled, credited, short, credited < low, low, reopened)
         self.hear(f"week {start}", event)
 
+    def do_of_age(self) -> None:
+        if not self.p.over:
+            self.p.say("ReviewTaskRaised:of_age")
+            self.p.reached.add("of_age")
+        self.hear("of age", heard.of_age())
+
     def do_coverage(self, since: date, asks: bool) -> None:
         self.p.auth_needed[since] = asks
         self.hear("coverage", heard.coverage(self.now, since, asks))

@@ -77,6 +77,7 @@ class Walk:
                 (1, self.check_in),
                 (1, self.stale),
                 (0.3, self.death),
+                (0.1, self.of_age),
                 (0.5 if p.outward else 0, self.close_loop),
             ]
         early, treated = p.stage in ("ADMITTED", "SCHEDULED"), p.in_treatment
@@ -113,6 +114,7 @@ class Walk:
             (4 if p.calls and p.calls.due else 0.2, self.check_in),
             (2 if p.stage == "AFTERCARE" else 0.1, self.alumni),
             (0.7 if p.stage != "ALUMNI" else 2, self.leave),
+            (0 if p.adult else 0.1, self.of_age),
             (0.3, self.coverage),
             (0.4, self.authorization),
         ]
@@ -391,6 +393,9 @@ class Walk:
         if r.random() < 0.8:
             papers -= {"emergency"}
         return [("discharge", self.role(), reason, papers)]
+
+    def of_age(self, _life: Life) -> list[Step]:
+        return [("of_age",)]
 
     def coverage(self, life: Life) -> list[Step]:
         if life.p.medicare:
