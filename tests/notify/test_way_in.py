@@ -256,15 +256,6 @@ def test_a_referral_that_ends_while_a_high_alert_is_open_ends_without_a_note() -
     assert story.kept_back() == ["goodbye: safety"]
 
 
-def test_whose_parent_alone_had_signed_is_asked_for_their_own_consent_on_coming_of_age() -> None:
-    grown = (expired("c-1", cause="of_age"), expired("c-2", "treatment", cause="of_age"))
-    story = uma().at("2026-06-20 00:00").hear(*grown).hear(agreed()).at("2026-06-20 12:00")
-
-    told = [letter for letter in story.sent(to_patient=False) if "of_age" in letter[1]]
-    assert told == [("06-20 00:00", "of_age to admissions")]
-    assert story.sent(to_patient=True) == []
-
-
 def test_a_consent_that_ends_by_its_date_asks_nobody() -> None:
     story = uma().hear(expired("c-1"))
     assert not [letter for letter in story.sent() if "of_age" in letter[1]]

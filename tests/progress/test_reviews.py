@@ -64,7 +64,7 @@ class TestReview:
         story.recommend(DOWN, Kind.LEVEL_CHANGE, 180, OUTPATIENT)
         story.refuses(domain.OpenReview(story.state.step_down), "step_up")
         with monkeypatch.context() as held:
-            held.setattr(domain.Episode, "held", property(lambda _: True))
+            held.setattr(domain.Episode, "rests_on", lambda _state, _day: True)
             story.refuses(open_it, "not_held")
         story.do(open_it)
         story.refuses(open_it, "state")
@@ -285,6 +285,7 @@ class TestApproval:
     def test_nothing_is_decided_while_treatment_rests(self, monkeypatch: pytest.MonkeyPatch) -> None:
         story = recommended()
         monkeypatch.setattr(domain.Episode, "held", property(lambda _: True))
+        monkeypatch.setattr(domain.Episode, "rests_on", lambda _state, _day: True)
         story.refuses(story.approval(story.state.step_down), "not_held")
         story.refuses(domain.RecommendStep(UP, Kind.INTENSITY_INCREASE, 900), "not_held")
 
