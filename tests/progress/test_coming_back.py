@@ -78,6 +78,18 @@ class TestReport:
         assert (story.state.step_up is not None) is recommends
         assert story.state.stage == "ALUMNI"
 
+    def test_what_was_told_in_time_speaks_until_it_expires_however_late_that_rings(self) -> None:
+        again = domain.RecommendStep(domain.Direction.UP, domain.Kind.READMIT, 540, IOP)
+        story = alumnus().on("2026-05-04", "13:00")
+        story.do(AT_RISK)
+        story.on("2026-05-18", "12:59").do(again)
+        assert story.last(StepUpRecommended).trigger == "clinician"
+
+        story = alumnus().on("2026-05-04", "13:00")
+        story.do(AT_RISK)
+        story.wakes.clear()
+        story.on("2026-05-18", "13:00").refuses(again, "readmit_days")
+
     def test_a_relapse_of_an_alumnus_counts_too(self) -> None:
         story = alumnus()
         story.do(domain.ReportSubstanceUse("family", date(2026, 5, 3), "relapse"))

@@ -215,7 +215,7 @@ def step_guards(
             # The day of the report counts, so what was recommended in time may be approved later (GB22).
             told = state.recommendation(Direction.UP)
             after = state.stage in (Stage.AFTERCARE, Stage.ALUMNI)
-            waiting = after and told is not None and told.kind is Kind.READMIT
+            waiting = after and told is not None and told.kind is Kind.READMIT and moment.at < told.expires_at
             in_time = waiting or may_readmit(state, moment)
             return (Guard("readmit_days", in_time, "only soon after aftercare began; refer anew"), band_guard)
         case _:

@@ -45,7 +45,10 @@ def step_guards(p: Person, at: datetime, way: str, kind: str, level: str, minute
     if kind == "transfer":
         return {"band": band, "higher_level": RANKS[level] > RANKS[HOME]}
     if kind == "readmit":
-        return {"band": band, "readmit_days": soon(p, day_of(at)) and p.stage in ("AFTERCARE", "ALUMNI")}
+        # What was told in time and is still on the table speaks for coming back at all.
+        waiting = any(b.open and b.kind == "readmit" and at < b.expires for b in p.advice)
+        in_time = p.stage in ("AFTERCARE", "ALUMNI") and (waiting or soon(p, day_of(at)))
+        return {"band": band, "readmit_days": in_time}
     return {"kind": False, "band": band}
 
 
@@ -101,10 +104,6 @@ def approve(p: Person, at: datetime, role: str, number: int, effective: date, ag
         "no_open_alert": a.way == "up" or not p.open_alarms(),
         **(answered(p) if a.way == "up" else {}),
     }
-    if a.kind == "readmit":
-        # What was told in time and is still on the table speaks for coming back at all.
-        waiting = any(b.open and b.kind == "readmit" for b in p.advice)
-        guards["readmit_days"] = p.stage in ("AFTERCARE", "ALUMNI") and (waiting or soon(p, today))
     if a.way == "down" or a.kind == "readmit":
         guards["patient_agreed"] = agreed
     if a.kind == "readmit":

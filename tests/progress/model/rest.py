@@ -25,7 +25,7 @@ from tests.progress.model.person import (
     midnight,
     unless,
 )
-from tests.progress.model.steps import clinical, speak_up
+from tests.progress.model.steps import clinical, look, speak_up
 
 
 def hold(p: Person, at: datetime, role: str, until: date, since: date | None) -> None:
@@ -60,6 +60,7 @@ def resume(p: Person, at: datetime, role: str) -> None:
     p.reached.add("T18")
     p.say("EpisodeResumed")
     if p.unanswered:
+        look(p, at)
         speak_up(p, at, "relapse", p.unanswered[-1])
 
 
