@@ -10,13 +10,16 @@ from contracts.progress import (
     CheckInCompleted,
     EpisodeStateChanged,
     ExtensionRequested,
+    MeasuresMissed,
     RecommendationDeclined,
     StepUpApproved,
     StepUpRecommended,
 )
 from contracts.vocabulary import DischargeReason, PlanKind
 from services.progress import domain
-from tests.progress.story import ADMITTED_ON, IOP, SOBER, Story, assessed, local
+from services.progress.domain import Direction, Kind
+from services.progress.domain.recommend import step_down_criteria
+from tests.progress.story import ADMITTED_ON, IOP, SOBER, Story, assessed, local, recommended
 
 BEGAN_ON = date(2026, 2, 3)
 AT_RISK = domain.RecordCheckIn(reached=True, status_summary="at_risk", contact_mode="phone")
@@ -161,6 +164,50 @@ class TestReadmission:
         assert story.state.planned_end_on == date(2026, 5, 18)
 
         story.do(domain.RequestExtension(("relapse",), 30))
+
+    def test_weeks_before_aftercare_say_nothing_about_treatment_after_it(self) -> None:
+        story = recommended(540)
+        story.week("2026-01-12", 180, short=True)
+        story.phq9(*[0] * 9)
+        story.do(domain.PlanAftercare(BEGAN_ON, ("phone_checkins",), True))
+        assessed(told(story)).approve(story.state.step_up)
+        story.on("2026-03-05")
+        assert story.state.step_down is None
+
+        story.week("2026-02-23", 540, 540)
+        assert {c.id: c.met for c in step_down_criteria(story.state, story.moment())}[
+            "attendance_week_2"
+        ] is False
+        story.week("2026-03-02", 540, 540)
+        assert story.state.step_down
+
+    def test_thin_weeks_before_aftercare_and_after_it_are_not_two_in_a_row(self) -> None:
+        story = in_aftercare()
+        story.week("2026-01-26", 100)
+        assessed(told(story)).approve(story.state.step_up, "2026-02-23")
+        story.week("2026-02-23", 100)
+        story.do(domain.LogOutreach("voice", reached=True))
+        assert [u.trigger for u in story.said(StepUpRecommended)] == ["at_risk"]
+
+        story.week("2026-03-02", 100)
+        assert story.last(StepUpRecommended).trigger == "attendance"
+
+    def test_another_stay_may_be_tapered_too_and_what_was_asked_before_was_not_missed(self) -> None:
+        story = recommended(540)
+        story.recommend(Direction.DOWN, Kind.TRANSITION_TAPER, 360)
+        story.approve(story.state.step_down)
+        story.recommend(Direction.UP, Kind.INTENSITY_INCREASE, 540)
+        story.approve(story.state.step_up)
+        story.week("2026-01-12", 180, short=True)
+        story.phq9(*[0] * 9)
+        story.do(domain.PlanAftercare(BEGAN_ON, ("phone_checkins",), True))
+        assert story.state.request
+        missed = story.said(MeasuresMissed)
+        assessed(told(story)).approve(story.state.step_up)
+        story.up_to(story.now)
+        assert story.said(MeasuresMissed) == missed
+
+        assert story.recommend(Direction.DOWN, Kind.TRANSITION_TAPER, 360)
 
     def test_before_it_ends_again_the_meeting_is_held_again(self) -> None:
         story = assessed(told(in_aftercare()))

@@ -177,6 +177,11 @@ class Episode:
         return self.readmitted_on or self.admitted_on
 
     @property
+    def weeks_of_stay(self) -> list[Week]:
+        """The closed weeks since then; what was before aftercare says nothing about treatment after it."""
+        return [w for w in self.weeks if w.overlaps(self.stay_began_on, date.max)]
+
+    @property
     def first_attended_on(self) -> date | None:
         return min((s.on for s in self.sittings), default=None)
 

@@ -19,6 +19,7 @@ from tests.progress.model.person import (
     WEEKS_ATTENDED,
     Advice,
     Person,
+    Week,
     after,
     day_of,
 )
@@ -35,7 +36,7 @@ def criteria(p: Person, at: datetime) -> dict[str, tuple[int, bool]]:
     found: dict[str, tuple[int, bool]] = {}
     required = any(a.required for a in p.aims)
     found["remaining_required"] = (p.remaining, required and (tapered or p.remaining == 0))
-    ratios = [w.ratio for _, w in sorted(p.weeks.items(), reverse=True) if w.ratio is not None]
+    ratios = [w.ratio for _, w in sorted(this_stay(p), reverse=True) if w.ratio is not None]
     for n in range(0 if tapered else WEEKS_ATTENDED):
         ratio = ratios[n] if n < len(ratios) else 0
         found[f"attendance_week_{n + 1}"] = (ratio, n < len(ratios) and ratio >= PERMILLE)
@@ -171,7 +172,7 @@ def speak_up(p: Person, at: datetime, trigger: str, ground: object) -> None:
 
 def thin_weeks(p: Person, at: datetime) -> None:
     """Two neighbouring full weeks below the minimum, the person reached meanwhile: speak once of a pair."""
-    full = [(s, w) for s, w in sorted(p.weeks.items()) if not w.short and not tapered(p, s)][-3:]
+    full = [(s, w) for s, w in sorted(this_stay(p)) if not w.short and not tapered(p, s)][-3:]
     for n in range(len(full) - 1):
         (first, a), (second, b) = full[n : n + 2]
         before = after(full[n + 2][0], 7) if n + 2 < len(full) else date.max
@@ -180,6 +181,11 @@ def thin_weeks(p: Person, at: datetime) -> None:
             if p.in_treatment:
                 speak_up(p, at, "attendance", (first, a.said, second, b.said))
             return
+
+
+def this_stay(p: Person) -> list[tuple[date, Week]]:
+    """The weeks since the admission or the readmission."""
+    return [(start, week) for start, week in p.weeks.items() if after(start, 6) >= p.treated_since]
 
 
 def tapered(p: Person, start: date) -> bool:

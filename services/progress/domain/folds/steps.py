@@ -111,6 +111,8 @@ def _up_approved(state: Episode, fact: said.StepUpApproved) -> Episode:
             aftercare=None,
             extended=False,
             readmitted_on=fact.effective_on,
+            tapered=False,
+            request=None,
         )
     return replace(
         _ended_taper(closed),

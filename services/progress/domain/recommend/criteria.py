@@ -45,7 +45,7 @@ def _goals(state: Episode, *, needed: bool) -> Criterion:
 
 def _weeks(state: Episode, rulebook: Rulebook) -> tuple[Criterion, ...]:
     rules = rulebook.progress
-    counted = [w for w in state.weeks if w.ratio is not None][-rules.attendance_weeks :]
+    counted = [w for w in state.weeks_of_stay if w.ratio is not None][-rules.attendance_weeks :]
     newest_first: list[Week | None] = [*reversed(counted)]
     missing: list[Week | None] = [None] * (rules.attendance_weeks - len(counted))
     return tuple(

@@ -169,7 +169,7 @@ def review_attendance(state: Episode, moment: Moment) -> Facts:
     """
     if not state.attending:
         return []
-    full = [w for w in state.weeks if not w.short and not _tapered(state, w)][-3:]
+    full = [w for w in state.weeks_of_stay if not w.short and not _tapered(state, w)][-3:]
     for first, second, following in zip(full, full[1:], [*full[2:], None], strict=False):
         known = state.answered_week is not None and second.week_start <= state.answered_week
         over_on = following.week_start + timedelta(days=7) if following else None
