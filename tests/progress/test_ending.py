@@ -357,7 +357,15 @@ class TestDischarge:
 
     def test_who_attended_did_not_never_attend(self) -> None:
         story = with_attempts(attending().on("2026-01-20"), "sms", "voice").on("2026-02-20")
-        story.refuses(leaving(DischargeReason.NEVER_ATTENDED), "state", "no_attendance")
+        story.refuses(leaving(DischargeReason.NEVER_ATTENDED), "no_attendance")
+
+    def test_who_came_by_mistake_of_the_roll_call_only_never_attended(self) -> None:
+        story = with_attempts(attending().on("2026-01-20"), "sms", "voice")
+        story.corrected(ADMITTED_ON, attended=False, minutes=0)
+        story.on("2026-02-20").do(leaving(DischargeReason.NEVER_ATTENDED))
+
+        assert story.last(PatientDischarged).first_service_on is None
+        assert story.last(EpisodeStateChanged).transition == "T15"
 
     def test_administrative_takes_a_director_and_a_written_notice(self) -> None:
         story = attending()
@@ -406,6 +414,7 @@ class TestDischarge:
         story.do(leaving(DischargeReason.TRANSFERRED_HIGHER_LEVEL, receiving_accepted=True, **what))
 
         assert story.last(PatientDischarged).handoff_basis == "consent"
+        assert story.last(EpisodeStateChanged).transition == "T19"
 
     @pytest.mark.parametrize(
         "reason",

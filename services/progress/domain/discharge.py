@@ -14,7 +14,16 @@ from services.progress.domain.facts import Kind, Stage
 from services.progress.domain.recommend import close_all
 from services.progress.domain.state import Episode
 from services.progress.domain.tasks import settle_tasks
-from services.progress.domain.telling import Facts, about, at_stage, clinical, days_between, moved, running
+from services.progress.domain.telling import (
+    Facts,
+    about,
+    at_stage,
+    clinical,
+    days_between,
+    in_treatment,
+    moved,
+    running,
+)
 
 HANDOFFS = ("consent", "emergency")
 
@@ -98,7 +107,7 @@ def _ended(state: Episode, command: DischargePatient, day: date, moment: Moment)
         *drop_extension(state, moment, "discharged"),
         *settle_tasks(state, "discharged"),
         discharged,
-        moved(state, moment, Stage.DISCHARGED, _transition(state, command.reason)),
+        moved(state, moment, Stage.DISCHARGED, _transition(state, command.reason, moment)),
     ]
 
 
@@ -131,7 +140,8 @@ def _administrative(_state: Episode, command: DischargePatient, moment: Moment) 
 def _never_attended(state: Episode, _command: DischargePatient, moment: Moment) -> list[Guard]:
     rules, today = moment.rules.progress, state.day(moment.at)
     return [
-        at_stage(state, Stage.ADMITTED, Stage.SCHEDULED),
+        # By what is known, not by the state: an attendance may have been struck out.
+        in_treatment(state),
         Guard("no_attendance", state.last_attended_on is None, "the person has attended"),
         _not_held(state, today),
         _enough("days", days_away(state, today), rules.never_attended_days, "days since admission"),
@@ -221,11 +231,11 @@ def _enough(guard_id: str, value: int, wanted: int, what: str) -> Guard:
     )
 
 
-def _transition(state: Episode, reason: DischargeReason) -> str:
+def _transition(state: Episode, reason: DischargeReason, moment: Moment) -> str:
     if not state.treated:
         return "T30"
-    if reason is DischargeReason.TRANSFERRED_HIGHER_LEVEL:
-        return "T25"
     if reason is DischargeReason.NEVER_ATTENDED:
         return "T15"
-    return "T19" if state.held else "T32"
+    if state.rests_on(state.day(moment.at)):
+        return "T19"
+    return "T25" if reason is DischargeReason.TRANSFERRED_HIGHER_LEVEL else "T32"

@@ -154,7 +154,7 @@ def away(p: Person, today: date, *, never: bool) -> dict[str, bool]:
         "attempts": len(tried) >= (NEVER_ATTEMPTS if never else DROPOUT_ATTEMPTS),
     }
     if never:
-        return {**guards, "state": p.stage in ("ADMITTED", "SCHEDULED"), "no_attendance": not p.last_service}
+        return {**guards, "state": p.stage in BEFORE_AFTERCARE, "no_attendance": not p.last_service}
     return {**guards, "channels": len({c for _, c, _ in tried}) >= DROPOUT_CHANNELS}
 
 
@@ -165,10 +165,10 @@ def leave(p: Person, at: datetime, reason: str) -> None:
         transition = "T15"
     elif p.stage not in BEFORE_AFTERCARE:
         transition = "T30"
-    elif reason == "transferred_higher_level":
-        transition = "T25"
+    elif p.resting(today):
+        transition = "T19"
     else:
-        transition = "T19" if p.held else "T32"
+        transition = "T25" if reason == "transferred_higher_level" else "T32"
     p.discharge = {
         "reason": reason,
         "teds": TEDS[reason],
