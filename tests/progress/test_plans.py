@@ -325,6 +325,14 @@ class TestReview:
         story.up_to(story.now)
         assert story.last(PlanReviewDue).overdue
 
+    def test_a_review_that_came_due_between_two_holds_is_not_forgotten(self) -> None:
+        story = attending().on("2026-02-04")
+        for first, back in ((date(2026, 2, 4), date(2026, 2, 10)), (date(2026, 2, 10), date(2026, 2, 16))):
+            story.do(domain.HoldEpisode(domain.HoldReason.TRAVEL, first + timedelta(days=9)))
+            story.on(back).do(domain.ResumeEpisode())
+
+        assert story.on("2026-02-17").last(PlanReviewDue).overdue
+
     def test_after_treatment_no_review_is_due(self) -> None:
         story = in_aftercare(recommended())
 

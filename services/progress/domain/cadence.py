@@ -62,8 +62,7 @@ def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
         day = min(due.values())
     else:
         return {}
-    # What came due in a hold is due when treatment goes on.
-    day = max([day, *(rest.until for rest in state.rests)])
+    day = state.after_rests(day)
     return {} if state.rests_on(day) else {"measures": midnight(day, state.tz)}
 
 

@@ -27,10 +27,10 @@ from services.progress.domain.targets import WantedGoal, agreed_goals
 from services.progress.domain.telling import (
     Facts,
     about,
-    after_days,
     clinical,
     days_between,
     in_treatment,
+    midnight,
     running,
     then,
 )
@@ -288,9 +288,10 @@ def ask_for_review(state: Episode, _message: Woke, moment: Moment) -> Facts:
 def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
     """When the next word about the coming review is due."""
     due, step = state.next_review_due_on, _next_notice(state, rules)
-    if due is None or step is None or not state.treated or state.rests_on(due - timedelta(days=step)):
+    if due is None or step is None or not state.treated:
         return {}
-    return {"plan_review": after_days(due, -step, state.tz)}
+    day = state.after_rests(due - timedelta(days=step))
+    return {} if state.rests_on(day) else {"plan_review": midnight(day, state.tz)}
 
 
 def _next_notice(state: Episode, rules: Rulebook) -> int | None:

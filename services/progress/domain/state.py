@@ -162,6 +162,10 @@ class Episode:
         """Whether treatment rests on a day: from the first day of a hold until somebody resumes it."""
         return self.hold is not None and self.hold.since <= day
 
+    def after_rests(self, day: date) -> date:
+        """When something is due: what came due in a hold is due when treatment goes on."""
+        return max([day, *(rest.until for rest in self.rests)])
+
     def held_on(self, day: date) -> bool:
         """Whether the person is excused on a day: from the first day of a hold to the expected return."""
         return self.hold is not None and self.hold.since <= day <= self.hold.until
