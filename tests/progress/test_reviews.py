@@ -2,8 +2,6 @@
 
 from datetime import date, timedelta
 
-import pytest
-
 from contracts.intake import AuthorizationRecorded
 from contracts.progress import (
     EpisodeStateChanged,
@@ -21,7 +19,7 @@ from contracts.progress import (
 from contracts.vocabulary import DischargeReason
 from services.progress import domain
 from services.progress.domain import Direction, Kind
-from tests.progress.story import IOP, OUTPATIENT, PHP, Story, attending, recommended
+from tests.progress.story import IOP, OUTPATIENT, PHP, Story, attending, ready, recommended
 
 DOWN, UP = Direction.DOWN, Direction.UP
 WORSE = (2, 2, 2, 2, 2, 2, 2, 3, 0)
@@ -56,16 +54,18 @@ class TestReview:
         assert (story.state.stage, moves(story)[-1]) == ("STEP_UP_PENDING", "T23")
         assert story.state.recommendation(UP).reviewer_id == "ann"
 
-    def test_who_and_what_may_be_taken_in_hand(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_who_and_what_may_be_taken_in_hand(self) -> None:
         story = wanted()
         open_it = domain.OpenReview(story.state.step_up)
         story.refuses(open_it, "clinical_role", role="scheduler")
         assert story.refuses(domain.OpenReview("nothing")).status == 404
         story.recommend(DOWN, Kind.LEVEL_CHANGE, 180, OUTPATIENT)
         story.refuses(domain.OpenReview(story.state.step_down), "step_up")
-        with monkeypatch.context() as held:
-            held.setattr(domain.Episode, "rests_on", lambda _state, _day: True)
-            story.refuses(open_it, "not_held")
+        today = story.state.day(story.now)
+        story.do(domain.HoldEpisode(domain.HoldReason.FAMILY, today + timedelta(days=3)))
+        refused = story.refuses(open_it, "not_held")
+        assert refused.facts["failed"][0]["held_from"] == str(today)
+        story.do(domain.ResumeEpisode())
         story.do(open_it)
         story.refuses(open_it, "state")
         story.wakes.clear()
@@ -282,12 +282,18 @@ class TestApproval:
 
         assert story.last(StepDownApproved).authorization_id is None
 
-    def test_nothing_is_decided_while_treatment_rests(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        story = recommended()
-        monkeypatch.setattr(domain.Episode, "held", property(lambda _: True))
-        monkeypatch.setattr(domain.Episode, "rests_on", lambda _state, _day: True)
+    def test_nothing_is_decided_while_treatment_rests(self) -> None:
+        story = ready()
+        less = domain.RecommendStep(DOWN, Kind.INTENSITY_REDUCTION, 540)
+        story.do(less)
+        story.do(domain.HoldEpisode(domain.HoldReason.FAMILY, date(2026, 2, 20), date(2026, 2, 5)))
         story.refuses(story.approval(story.state.step_down), "not_held")
-        story.refuses(domain.RecommendStep(UP, Kind.INTENSITY_INCREASE, 900), "not_held")
+        story.refuses(less, "not_held")
+
+        more = domain.RecommendStep(UP, Kind.INTENSITY_INCREASE, 900)
+        story.on("2026-02-04", "23:59").do(more)
+        story.on("2026-02-05", "00:00").refuses(more, "not_held")
+        story.refuses(story.approval(story.state.step_up), "not_held")
 
 
 class TestANo:

@@ -10,6 +10,7 @@ from contracts.vocabulary import Criterion
 from services.progress.domain.extension import drop_extension
 from services.progress.domain.facts import Aftercare, Stage
 from services.progress.domain.recommend import close_all, review_relapse, step_up_for
+from services.progress.domain.review import not_held
 from services.progress.domain.state import Episode
 from services.progress.domain.tasks import OF_AGE, settle_tasks
 from services.progress.domain.telling import (
@@ -70,7 +71,7 @@ def plan_aftercare(state: Episode, command: PlanAftercare, moment: Moment) -> Fa
         [
             clinical(moment),
             at_stage(state, Stage.ATTENDING),
-            Guard("not_held", not state.held, "treatment rests; resume it first"),
+            not_held(state),
             *_meeting(state, command, today),
             Guard(
                 "goals_met",

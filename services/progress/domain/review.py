@@ -136,16 +136,26 @@ def still_open(known: Recommendation, moment: Moment) -> list[Guard]:
     """It is on the table and its time is not over."""
     return [
         Guard("open", known.closed is None, f"the recommendation is no longer open: {known.closed}"),
-        Guard("not_expired", moment.at < known.expires_at, "the recommendation has expired"),
+        Guard(
+            "not_expired",
+            moment.at < known.expires_at,
+            "the recommendation has expired",
+            {"expires_at": known.expires_at.isoformat()},
+        ),
     ]
 
 
 def not_held(state: Episode) -> Guard:
     """Nobody decides on less treatment once a hold is agreed, be it for later."""
-    return Guard("not_held", not state.held, "treatment rests; it has to be resumed first")
+    return _rests(state, holds=not state.held)
 
 
 def not_resting(state: Episode, moment: Moment) -> Guard:
     """Nobody decides on more treatment while it rests; until a hold begins it goes on."""
-    resting = state.rests_on(state.day(moment.at))
-    return Guard("not_held", not resting, "treatment rests; it has to be resumed first")
+    return _rests(state, holds=not state.rests_on(state.day(moment.at)))
+
+
+def _rests(state: Episode, *, holds: bool) -> Guard:
+    agreed = state.hold
+    known = {"held_from": str(agreed.since), "expected_return_on": str(agreed.until)} if agreed else {}
+    return Guard("not_held", holds, "treatment rests; it has to be resumed first", known)

@@ -182,8 +182,8 @@ class Episode:
 
     @property
     def weeks_of_stay(self) -> list[Week]:
-        """The closed weeks since then; what was before aftercare says nothing about treatment after it."""
-        return [w for w in self.weeks if w.overlaps(self.stay_began_on, date.max)]
+        """The closed weeks, after a readmission those since; others say nothing about treatment after it."""
+        return [w for w in self.weeks if w.overlaps(self.readmitted_on or date.min, date.max)]
 
     @property
     def first_attended_on(self) -> date | None:

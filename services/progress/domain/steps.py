@@ -217,7 +217,12 @@ def step_guards(
             after = state.stage in (Stage.AFTERCARE, Stage.ALUMNI)
             waiting = after and told is not None and told.kind is Kind.READMIT and moment.at < told.expires_at
             in_time = waiting or may_readmit(state, moment)
-            return (Guard("readmit_days", in_time, "only soon after aftercare began; refer anew"), band_guard)
+            began = str(state.aftercare.started_on) if state.aftercare else None
+            known = {"started_on": began, "readmit_days": moment.rules.progress.readmit_days}
+            return (
+                Guard("readmit_days", in_time, "only soon after aftercare began; refer anew", known),
+                band_guard,
+            )
         case _:
             shape = Guard("kind", False, f"a {direction} cannot be of kind {rung.kind}", facts)
     return (*treated, shape, band_guard)
