@@ -1,6 +1,9 @@
 """How things stand, over HTTP: who needs something today, how numbers went, what became of people."""
 
 from datetime import timedelta
+from heapq import nsmallest
+from itertools import chain
+from operator import itemgetter
 from typing import Annotated, Any, TypeAlias
 
 from fastapi import APIRouter, Query
@@ -25,6 +28,7 @@ routes = APIRouter()
 LONGEST_DAYS = 366
 """A report is about a year at most."""
 Place: TypeAlias = Annotated[str, Query(pattern=r"^(\d{1,4}\.\d{1,16}\.[A-Za-z0-9_-]{1,64})?$")]
+Weighed: TypeAlias = tuple[tuple[int, int, str], domain.Episode, tuple[domain.Need, ...]]
 _NOTHING = 9999
 """Stands, in a place, for the urgency of somebody who needs nothing."""
 
@@ -61,15 +65,13 @@ async def caseload(
     limit: Limit = 50,
 ) -> Page:
     """Everybody in care with what they need from somebody today, the most urgent first."""
-    entries = []
-    async with call.reading() as db:
-        async for state in store.find_in_care(db, call.who, _sites(call, site_id), clinician_id):
-            rules = call.rules.at(state.network_id, state.site_id)
-            wanted = domain.needs(state, call.now, rules)
-            entries.append((_place(state, wanted), state, wanted))
-    entries.sort(key=lambda entry: entry[0])
     after = _after(cursor)
-    found = [entry for entry in entries if entry[0] > after][: limit + 1]
+    found: list[Weighed] = []
+    async with call.reading() as db:
+        async for some in store.find_in_care(db, call.who, _sites(call, site_id), clinician_id):
+            # Only what the page may show is kept.
+            behind = (entry for state in some if (entry := _weighed(state, call))[0] > after)
+            found = nsmallest(limit + 1, chain(found, behind), key=itemgetter(0))
     place = found[limit - 1][0] if len(found) > limit else None
     return Page(
         items=[_entry(state, wanted) for _, state, wanted in found[:limit]],
@@ -118,6 +120,12 @@ def _sites(call: Caller, site_id: str | None) -> list[str]:
         return list(call.who.sites)
     call.require_site(site_id)
     return [site_id]
+
+
+def _weighed(state: domain.Episode, call: Caller) -> Weighed:
+    """Somebody in care with their place among all and what they need."""
+    wanted = domain.needs(state, call.now, call.rules.at(state.network_id, state.site_id))
+    return _place(state, wanted), state, wanted
 
 
 def _place(state: domain.Episode, wanted: tuple[domain.Need, ...]) -> tuple[int, int, str]:
