@@ -108,6 +108,8 @@ class PatientDischarged(PatientEvent):
     handoff_basis: Token | None = None
     """consent or emergency, where the person is handed to a higher level."""
     exit_measures: tuple[ExitMeasure, ...] = ()
+    signed: bool | None = None
+    """Whether who leaves against advice signed so; False where they refused to."""
 
 
 class PatientReassessed(PatientEvent):

@@ -98,6 +98,7 @@ _COMMON: dict[str, Any] = {
     "received_at": "2026-09-21T14:05:00Z",
     "closed_at": "2026-09-24T18:30:00Z",
     "signed_at": "2026-09-21T14:20:00Z",
+    "signed": False,
     "completed_at": "2026-09-27T15:00:00Z",
     "assessed_at": "2026-09-28T17:00:00Z",
     "verified_at": "2026-09-28T19:10:00Z",

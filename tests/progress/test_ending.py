@@ -297,8 +297,13 @@ class TestDischarge:
         story.do(leaving_against_advice())
 
         end = story.last(PatientDischarged)
-        assert (end.teds_reason, end.los_days) == ("dropped_out", 14)
+        assert (end.teds_reason, end.los_days, end.signed) == ("dropped_out", 14, False)
         assert story.last(EpisodeStateChanged).transition == "T32"
+
+    def test_only_who_leaves_against_advice_is_asked_to_sign_so(self) -> None:
+        story = attending()
+        story.do(leaving(DischargeReason.MOVED, risks_discussed=True, signed=True))
+        assert story.last(PatientDischarged).signed is None
 
     @pytest.mark.parametrize(
         ("day", "channels", "guards"),

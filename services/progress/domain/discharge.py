@@ -101,6 +101,7 @@ def _ended(state: Episode, command: DischargePatient, day: date, moment: Moment)
             for name, results in sorted(state.results.items())
             if results
         ),
+        signed=command.signed if command.reason is DischargeReason.LEFT_AGAINST_ADVICE else None,
     )
     return [
         *close_all(state, "discharged"),

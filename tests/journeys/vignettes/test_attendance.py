@@ -19,6 +19,13 @@ APPROVED = {
     "days_per_week": 3,
 }
 LEAVING = {"reason": "left_against_advice", "signed": False, "aftercare_offered": True}
+WEEK = (
+    "week_start",
+    "creditable_minutes",
+    "scheduled_minutes",
+    "attendance_ratio_permille",
+    "below_level_minimum",
+)
 GONE = {"reason": "dropped_out_no_contact"}
 
 
@@ -48,11 +55,17 @@ class Mornings:
     def __init__(self, denver: Clinic) -> None:
         self.denver = denver
 
+    async def on(self, day: date) -> dict[str, Any]:
+        found = await self.denver.get(f"/v1/sessions?on={day}", role="clinician", service="scheduling")
+        session: dict[str, Any] = found["items"][0]
+        return session
+
     async def session(self, day: date) -> str:
-        url = f"{self.denver.stack.url('scheduling')}/v1/sessions?on={day}"
-        token = self.denver.stack.token("clinician", self.denver.network, self.denver.sites)
-        found = await self.denver.http.get(url, headers={"authorization": f"Bearer {token}"})
-        return f"/v1/sessions/{found.json()['items'][0]['session_id']}"
+        return f"/v1/sessions/{(await self.on(day))['session_id']}"
+
+    async def expected(self, day: date) -> set[str]:
+        """Who is waited for on a morning."""
+        return {line["episode_id"] for line in (await self.on(day))["roster"]}
 
     async def post(self, day: date, what: str, **body: Any) -> dict[str, Any]:
         path = f"{await self.session(day)}/{what}"
@@ -127,11 +140,18 @@ async def two_do_not_come(mornings: Mornings, fay: str, flo: str, fen: str, hal:
     await denver.clock("2026-05-01T09:05")
     await mornings.post(friday, "roll-call", entries=[{"episode_id": _id(hal), "status": "present"}])
     await denver.clock("2026-05-01T09:30")
-    assert [m["consecutive_missed"] for m in await denver.said(fay, "session_missed")] == [1, 2]
+    missed = await denver.said(fay, "session_missed")
+    assert [(m["at"].isoformat(), m["consecutive_missed"]) for m in missed] == [
+        ("2026-04-29T15:30:00+00:00", 1),
+        ("2026-05-01T15:30:00+00:00", 2),
+    ]
     (late,) = await denver.said(gus, "session_missed")
     assert (late["kind"], late["consecutive_missed"]) == ("no_show", 1)
-    told = [m["template_id"] for m in await denver.said(fay, "notification_sent")]
-    assert told.count("outreach") == 1
+    assert sorted(await denver.told(fay, "2026-05-01T15:30")) == [
+        ("appointment_missed", "patient"),
+        ("outreach", "care_team"),
+        ("week_lost", "care_team"),
+    ]
     await denver.clock("2026-05-01T09:31")
     await reaches_out(denver, "sms", fay, flo, fen)
     await denver.clock("2026-05-01T09:40")
@@ -141,25 +161,20 @@ async def two_do_not_come(mornings: Mornings, fay: str, flo: str, fen: str, hal:
     assert [corrected[f"{k}_minutes"] for k in ("late", "present", "creditable")] == [40, 140, 140]
     assert (corrected["attended"], corrected["consecutive_missed"]) == (True, 0)
     assert corrected["supersedes_event_id"] == late["id"]
+    assert corrected["at"].isoformat() == "2026-05-01T18:00:00+00:00"
+    assert "outreach" not in [template for template, _ in await denver.told(gus)]
     assert (await denver.course(episode(gus)))["consecutive_missed"] == 0
     await denver.clock("2026-05-02T00:01")
     counted = (await denver.said(gus, "treatment_day_closed"))[-1]
-    assert (counted["total_creditable_minutes"], counted["meets_day_rule"], counted["units_used_today"]) == (
-        140,
-        False,
-        0,
-    )
+    about = ("total_creditable_minutes", "meets_180_min", "meets_day_rule", "units_used_today")
+    assert [counted[k] for k in about] == [140, False, False, 0]
     assert not [e for e in await denver.said(gus, "session_attended") if e["local_date"] == "2026-05-01"]
 
     # S3: 180 of 540 minutes.
     await denver.clock("2026-05-04T00:01")
     week = (await denver.said(fay, "treatment_week_closed"))[-1]
-    assert (week["week_start"], week["creditable_minutes"], week["attendance_ratio_permille"]) == (
-        "2026-04-27",
-        180,
-        333,
-    )
-    assert week["below_level_minimum"]
+    assert week["at"].isoformat().startswith("2026-05-04T06:00")
+    assert [week[k] for k in WEEK] == ["2026-04-27", 180, 540, 333, True]
 
 
 async def hal_leaves(mornings: Mornings, fay: str, flo: str, fen: str, hal: str) -> None:
@@ -169,7 +184,8 @@ async def hal_leaves(mornings: Mornings, fay: str, flo: str, fen: str, hal: str)
     await denver.clock("2026-05-04T15:00")
     await reaches_out(denver, "voice", fay, fen)
     await reaches_out(denver, "sms", flo)
-    assert [o["attempts"] for o in await denver.said(fay, "outreach_attempted")] == [1, 2]
+    tried = [(o["attempts"], o["channel"]) for o in await denver.said(fay, "outreach_attempted")]
+    assert tried == [(1, "sms"), (2, "voice")]
 
     # S11: Hal leaves: what could happen is talked about first. He refuses to sign, and that is recorded.
     await denver.clock("2026-05-05T16:30")
@@ -178,7 +194,8 @@ async def hal_leaves(mornings: Mornings, fay: str, flo: str, fen: str, hal: str)
     (left,) = await denver.said(hal, "patient_discharged")
     told = [left[k] for k in ("reason", "discharged_on", "last_service_on", "los_days", "teds_reason")]
     assert told == ["left_against_advice", "2026-05-05", "2026-05-04", 14, "dropped_out"]
-    assert left["readmission_eligible"] is True
+    assert (left["readmission_eligible"], left["signed"]) == (True, False)
+    assert left["at"].isoformat() == "2026-05-05T22:30:00+00:00"
 
 
 async def nobody_comes(mornings: Mornings, fay: str, flo: str, hal: str) -> None:
@@ -199,12 +216,8 @@ async def nobody_comes(mornings: Mornings, fay: str, flo: str, hal: str) -> None
     )
     assert await denver.said(hal, "session_missed") == []
     empty = (await denver.said(fay, "treatment_week_closed"))[-1]
-    assert (empty["week_start"], empty["creditable_minutes"], empty["attendance_ratio_permille"]) == (
-        "2026-05-04",
-        0,
-        0,
-    )
-    assert empty["below_level_minimum"]
+    assert empty["at"].isoformat().startswith("2026-05-11T06:00")
+    assert [empty[k] for k in WEEK] == ["2026-05-04", 0, 540, 0, True]
     assert await denver.said(fay, "step_up_recommended") == []
 
     # S6: a third attempt by a third channel.
@@ -222,6 +235,9 @@ async def nobody_comes(mornings: Mornings, fay: str, flo: str, hal: str) -> None
     assert (again["linked"], again["stage"]) == (False, "REFERRED")
     (received,) = await denver.said(f"/v1/referrals/{again['referral_id']}", "referral_received")
     assert received["prior_episode_id"] == _id(hal)
+    new = f"/v1/referrals/{again['referral_id']}"
+    assert await denver.stage(new) == "REFERRED"
+    assert {"stage", "screening_current"} <= (await denver.refuses(f"{new}/assessment", ASSESSED)).guards
 
     # S7: on 25 May the site is closed, which is nobody's fault.
     await mornings.live(date(2026, 5, 22))
@@ -243,7 +259,8 @@ async def thirty_days_later(mornings: Mornings, fay: str, flo: str, fen: str) ->
 
     # S9: the twelfth in a row.
     await mornings.live(date(2026, 5, 27))
-    assert (await denver.said(fay, "session_missed"))[-1]["consecutive_missed"] == 12
+    last = (await denver.said(fay, "session_missed"))[-1]
+    assert (last["at"].isoformat(), last["consecutive_missed"]) == ("2026-05-27T15:30:00+00:00", 12)
 
     # S10: 30 days, three attempts, three channels. One channel or two attempts are not enough.
     await denver.clock("2026-05-27T13:00")
@@ -255,10 +272,13 @@ async def thirty_days_later(mornings: Mornings, fay: str, flo: str, fen: str) ->
     (gone,) = await denver.said(fay, "patient_discharged")
     told = [gone[k] for k in ("reason", "discharged_on", "last_service_on", "los_days", "teds_reason")]
     assert told == ["dropped_out_no_contact", "2026-05-27", "2026-04-27", 14, "dropped_out"]
+    assert gone["at"].isoformat() == "2026-05-27T19:00:00+00:00"
     assert len(await denver.said(fay, "seat_released")) == 1
     assert (await denver.course(episode(fay)))["state"] == "DISCHARGED"
 
     # Nobody waits for her any more, and no reminder goes out.
+    expected = await mornings.expected(date(2026, 5, 29))
+    assert (_id(flo) in expected, _id(fay) in expected) == (True, False)
     before = len(await denver.said(fay, "notification_sent"))
     await mornings.live(date(2026, 5, 29))
     await mornings.live(date(2026, 6, 1))
