@@ -36,8 +36,12 @@ def down(kind: str, minutes: int, **more: Any) -> dict[str, Any]:
 
 async def test_luis_2_below_540_minutes_is_another_level(own_story: OPEN) -> None:
     buffalo = await own_story("buffalo", "2026-02-02T08:00")
-    day = {"group_id": "morning", "dow": [MON, TUE, WED, THU, FRI], "levels": ["2.1", "1.5"]}
-    await buffalo.opens("buffalo", group=day | {"start_local": "09:00", "end_local": "12:00"})
+    hours = {"start_local": "09:00", "end_local": "12:00"}
+    early = {"group_id": "morning", "dow": [MON, TUE, WED, THU], "levels": ["2.1", "1.5"]}
+    await buffalo.opens("buffalo", group=early | hours)
+    late = {"group_id": "friday", "dow": [FRI], "levels": ["2.1"], "capacity": 12}
+    site = {"site_id": "buffalo", "kind": "relapse_prevention"}
+    await buffalo.does("/v1/groups", site | late | hours, service="scheduling", role="operator")
 
     # S1: 39 days of level 2.1 are authorized, for 90 days.
     luis = await buffalo.admits(
@@ -49,8 +53,11 @@ async def test_luis_2_below_540_minutes_is_another_level(own_story: OPEN) -> Non
         assessment=edition_4(),
     )
     (admitted,) = await buffalo.said(luis, "patient_admitted")
-    assert admitted["planned_end_on"] == "2026-05-03"
-    await buffalo.agrees(luis, *slots("morning", MON, WED, FRI))
+    about = ("admitted_on", "planned_end_on", "prescribed_weekly_minutes", "level")
+    assert [admitted[k] for k in about] == ["2026-02-02", "2026-05-03", 540, FOURTH]
+    (a1,) = await buffalo.said(luis, "authorization_recorded")
+    assert (a1["units_approved"], a1["valid_to"]) == (39, "2026-05-03")
+    await buffalo.agrees(luis, *slots("morning", MON, WED), *slots("friday", FRI))
     goals = await buffalo.signs_plan(luis, goal("sobriety"), goal("mental_health"))
     await the_weeks_until_march(buffalo, luis)
     await less_is_recommended(buffalo, luis, goals)
@@ -67,6 +74,8 @@ async def the_weeks_until_march(buffalo: Clinic, luis: str) -> None:
     for monday in ("2026-02-02", "2026-02-09", "2026-02-16", "2026-02-23", "2026-03-02"):
         first = [] if monday == "2026-02-16" else [MON]
         await live(buffalo, luis, monday, dict.fromkeys((*first, WED, FRI), 0))
+    found = await buffalo.get("/v1/sessions?on=2026-02-16", role="clinician", service="scheduling")
+    assert [s["cancelled"] for s in found["items"]] == ["holiday"]
     (cancelled,) = await buffalo.said(luis, "session_missed")
     assert (cancelled["local_date"], cancelled["kind"]) == ("2026-02-16", "site_cancelled")
     assert cancelled["consecutive_missed"] == 0
@@ -77,6 +86,9 @@ async def the_weeks_until_march(buffalo: Clinic, luis: str) -> None:
     minutes = [risk[f"{k}_minutes"] for k in ("credited", "booked", "reachable", "level_min", "slack")]
     assert minutes == [180, 180, 540, 540, 0]
     assert (risk["cause"], risk["lost"], len(risk["options"])) == ("no_show", False, 1)
+    assert ("week_at_risk", "care_team") in await buffalo.told(luis, "2026-03-11T13:30")
+    missed = (await buffalo.said(luis, "session_missed"))[-1]
+    assert (missed["at"].isoformat(), missed["consecutive_missed"]) == ("2026-03-11T13:30:00+00:00", 1)
     week = await buffalo.get(f"{luis}/week?start=2026-03-11", role="clinician", service="scheduling")
     assert [s["status"] for s in week["sessions"]] == ["attended", "no_show", "booked"]
     assert (week["credited_minutes"], week["booked_minutes"], week["level_min_minutes"]) == (180, 180, 540)
@@ -168,7 +180,10 @@ async def the_level_changes(buffalo: Clinic, luis: str) -> None:
     (changed,) = await buffalo.said(luis, "weekly_schedule_changed")
     about = ("version", "planned_weekly_minutes", "days_per_week", "reason", "effective_from")
     assert [changed[k] for k in about] == [2, 360, 2, "step_down", "2026-04-06"]
-    await buffalo.agrees(luis, *slots("morning", MON, WED), effective_from="2026-04-06")
+    assert [(s["dow"], s["start_local"], s["end_local"]) for s in changed["slots"]] == [
+        (MON, "09:00", "12:00"),
+        (WED, "09:00", "12:00"),
+    ]
     course = await buffalo.course(luis)
     assert (course["state"], course["stepped_down"], course["weekly_minutes"]) == ("ATTENDING", True, 360)
 
@@ -189,7 +204,7 @@ async def the_level_changes(buffalo: Clinic, luis: str) -> None:
 async def the_third_day(buffalo: Clinic, luis: str) -> None:
     # S7: a third day at 1.5 is refused, however it is asked for: 540 minutes are another level.
     await buffalo.meets("2026-04-20", present(luis), until="10:00")
-    refusal = await buffalo.may_not_agree(luis, *slots("morning", MON, WED, FRI))
+    refusal = await buffalo.may_not_agree(luis, *slots("morning", MON, WED, THU))
     assert refusal.guards == {"minutes_in_band"}
     assert refusal.fact("minutes_in_band")["max_minutes"] == 539
     more = {"direction": "step_up", "to_weekly_minutes": 540}
@@ -203,6 +218,9 @@ async def the_third_day(buffalo: Clinic, luis: str) -> None:
     assert (up["trigger"], up["kind"], up["to_level"]) == ("clinician", "level_change", FOURTH)
     assert (await buffalo.may_not_approve(up, "2026-05-04")).guards == {"authorization"}
     await buffalo.approves(up, "2026-04-27")
+    (raised,) = await buffalo.said(luis, "step_up_approved")
+    told = [raised[k] for k in ("recommendation_id", "kind", "to_level", "to_weekly_minutes")]
+    assert told == [up["recommendation_id"], "level_change", FOURTH, 540]
     relevelled = (await buffalo.said(luis, "level_of_care_changed"))[-1]
     told = [relevelled[k] for k in ("from_level", "to_level", "effective_on")]
     assert told == [LOWER_FOURTH, FOURTH, "2026-04-27"]
@@ -229,3 +247,12 @@ async def the_weeks_add_up(buffalo: Clinic, luis: str) -> None:
     assert sum(d["units_used_today"] for d in days if d["authorization_id"] == first) == 25
     a1 = (await buffalo.get(luis.replace("episodes", "referrals")))["authorizations"][0]
     assert (a1["units_used"], a1["units_left"]) == (25, 14)
+    # Nobody was chased for a holiday or one missed day; he heard of his times, and of nothing else.
+    assert "outreach" not in [template for template, _ in await buffalo.told(luis)]
+    assert {template for template, _ in await buffalo.told(luis, role="patient")} == {
+        "appointment_times",
+        "appointment_changed",
+        "appointment_cancelled",
+        "appointment_missed",
+        "form_waiting",
+    }
