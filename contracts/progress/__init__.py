@@ -11,6 +11,7 @@ from contracts.progress.aftercare import (
     ReferralLoopClosed,
 )
 from contracts.progress.episode import (
+    DischargeCorrected,
     EpisodeHeld,
     EpisodeResumed,
     EpisodeStarted,
@@ -86,6 +87,7 @@ __all__ = [
     "CommunityReferralMade",
     "CurriculumCompleted",
     "CurriculumReopened",
+    "DischargeCorrected",
     "EpisodeHeld",
     "EpisodeResumed",
     "EpisodeStarted",

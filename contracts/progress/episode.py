@@ -112,6 +112,32 @@ class PatientDischarged(PatientEvent):
     """Whether who leaves against advice signed so; False where they refused to."""
 
 
+class DischargeCorrected(PatientEvent):
+    """What was said of a discharge was wrong: these figures take the place of all said before."""
+
+    correction: Count
+    """1 for the first one; the highest counts."""
+    because: Token
+    """attendance_recorded, attendance_corrected, week_recounted, measure_recorded or death."""
+    changed: tuple[Token, ...]
+    """The fields that were different before."""
+    reason: DischargeReason
+    teds_reason: Token
+    discharged_on: Day
+    admitted_on: Day
+    last_service_on: Day | None = None
+    los_days: Count
+    level_at_discharge: LevelOfCare
+    goals_total: Count
+    goals_met: Count
+    first_service_on: Day | None = None
+    readmission_eligible: bool = True
+    aftercare_plan_id: Token | None = None
+    detail_code: Token | None = None
+    handoff_basis: Token | None = None
+    exit_measures: tuple[ExitMeasure, ...] = ()
+
+
 class PatientReassessed(PatientEvent):
     """A person was screened or assessed anew during an episode."""
 

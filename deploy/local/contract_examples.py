@@ -526,6 +526,12 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     "progress.extension_denied.v1": {"reason": "goals_met"},
     "progress.outreach_attempted.v1": {"channel": "voice"},
     "progress.patient_discharged.v1": {"reason": "completed_goals"},
+    "progress.discharge_corrected.v1": {
+        "reason": "completed_goals",
+        "correction": 1,
+        "because": "attendance_corrected",
+        "changed": ["last_service_on", "los_days"],
+    },
     "progress.profile_recorded.v1": {
         "instrument": "bam",
         "version": "likert",

@@ -461,10 +461,9 @@ class TestDischarge:
         assert story.wakes == {}
 
         for late in (
-            story.attended("2026-02-04"),
+            story.attended("2026-03-31"),
             story.missed("2026-02-05", 3),
-            story.corrected("2026-01-13", attended=False, minutes=0),
-            story.week("2026-02-02", 0),
+            story.week("2026-04-06", 0),
             story.rescheduled(540, 9),
             *(story.woke(what) for what in ("extension_due", "evaluate", "check_in", "check_in_missed")),
         ):

@@ -202,7 +202,7 @@ def test_outcomes_count_who_was_discharged_in_the_period(progress: Stack) -> Non
     person = attending(progress, "ep-left")
     signed(person)
     assert person.post("measures", instrument="phq9", answers=[0] * 9).status_code == 201
-    person.on(ADMITTED_ON + timedelta(days=13), "00:00").week("2026-01-19", 540)
+    person.on(ADMITTED_ON + timedelta(days=13), "00:00").week("2026-01-12", 540)
     answer = person.post("discharge", reason="moved")
     assert answer.status_code == 201, answer.text
     today = datetime.fromisoformat(person.client("operator").get("/v1/clock").json()["now"]).date()
@@ -227,6 +227,16 @@ def test_outcomes_count_who_was_discharged_in_the_period(progress: Stack) -> Non
     assert asked(left_on, left_on, program_id="night") == []
     assert asked(left_on, left_on, site_id="albany") == [found]
     assert "ep-left" not in {e["episode_id"] for e in pages(person.http, "/v1/caseload")}
+
+    # What becomes known later is in the report: a week counted again, a measure, a session on another day.
+    person.on(ADMITTED_ON + timedelta(days=20), "00:00").week("2026-01-12", 720, reopened=1)
+    person.attended(left_on, session="s-late")
+    person.until(last_attended_on=str(left_on))
+    assert person.post("measures", instrument="phq9", answers=[1] * 9).status_code == 201
+    (again,) = asked(left_on, left_on)
+    assert again["attended_minutes"] == {"count": 720, "of": 720, "permille": 1000}
+    assert again["stay_days"]["median_tenths"] == 10 * max(1, (left_on - ADMITTED_ON).days)
+    assert [m["mean_change_tenths"] for m in again["measures"]] == [-30]
 
 
 def test_a_plan_review_comes_into_the_caseload_with_its_day(progress: Stack) -> None:

@@ -17,6 +17,7 @@ from contracts.scheduling import (
 )
 from contracts.vocabulary import ServiceKind
 from services.progress.domain.curriculum import review_curriculum
+from services.progress.domain.ended import counts_still, known_since
 from services.progress.domain.evolve import evolve
 from services.progress.domain.facts import (
     Admitted,
@@ -42,6 +43,9 @@ from services.progress.domain.recommend import review_attendance
 from services.progress.domain.scales import GLOBAL, is_followed, scale_of
 from services.progress.domain.state import Episode
 from services.progress.domain.telling import Facts, about, band_of, midnight, moved, running, then
+
+CORRECTED = "attendance_corrected"
+"""Why a discharge is said again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +156,10 @@ def correct_attendance(state: Episode, event: AttendanceCorrected, moment: Momen
     """A correction replaces what was said of a session; closed weeks come again by themselves."""
     known = {s.session_id: s for s in state.sittings}.get(event.session_id)
     if not event.attended:
-        if state.over or known is None:
+        if known is None:
             return []
+        if state.over:
+            return known_since(state, [AttendanceStruck(event.session_id)], CORRECTED, moment)
         told = then(state, moment, [AttendanceStruck(event.session_id)], weigh_goals)
         return then(state, moment, told, review_ground(told))
     sitting = Sitting(
@@ -165,14 +171,16 @@ def correct_attendance(state: Episode, event: AttendanceCorrected, moment: Momen
         starts_at=min(event.start_at or midnight(event.local_date, state.tz), moment.at),
         event_id=moment.cause,
     )
-    told = _sat(state, sitting, moment)
+    told = _sat(state, sitting, moment, CORRECTED)
     return then(state, moment, told, review_ground(told)) if told else []
 
 
-def _sat(state: Episode, sitting: Sitting, moment: Moment) -> Facts:
-    if state.over or sitting in state.sittings:
+def _sat(state: Episode, sitting: Sitting, moment: Moment, because: str = "attendance_recorded") -> Facts:
+    if sitting in state.sittings or not counts_still(state, sitting.on):
         return []
     told: Facts = [AttendanceNoted(sitting)]
+    if state.over:
+        return known_since(state, told, because, moment)
     if sitting.minutes > 0 and state.stage in (Stage.ADMITTED, Stage.SCHEDULED):
         told.append(moved(state, moment, Stage.ATTENDING, "T14"))
     return then(state, moment, told, ask_for_plan, weigh_goals, review_curriculum)
@@ -198,9 +206,13 @@ def note_week(state: Episode, event: TreatmentWeekClosed, moment: Moment) -> Fac
         ratio=event.attendance_ratio_permille,
         event_id=moment.cause,
     )
-    if state.over or week in state.weeks:
+    if week in state.weeks or not counts_still(state, week.week_start):
         return []
     again = week.week_start in {w.week_start for w in state.weeks}
+    if state.over:
+        # The last week closes after most discharges: it counts, and says nothing of the goals any more.
+        noted = [WeekNoted(week)]
+        return known_since(state, noted, "week_recounted", moment) if again else noted
     told = then(state, moment, [WeekNoted(week)], weigh_goals)
     return then(state, moment, told, *([review_ground(told)] if again else []), review_attendance)
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from contracts.decisions import Guard, Moment, Refused, require
-from contracts.progress import ExitMeasure, PatientDied, PatientDischarged
+from contracts.progress import PatientDied, PatientDischarged
 from contracts.vocabulary import DischargeReason
 from services.progress.domain.aftercare import aftercare_is_over
 from services.progress.domain.course import attempts_in_vain
+from services.progress.domain.ended import figures, said_again
 from services.progress.domain.extension import drop_extension
 from services.progress.domain.facts import Kind, Stage
 from services.progress.domain.recommend import close_all
@@ -16,6 +17,7 @@ from services.progress.domain.state import Episode
 from services.progress.domain.tasks import settle_tasks
 from services.progress.domain.telling import (
     Facts,
+    Step,
     about,
     at_stage,
     clinical,
@@ -23,6 +25,7 @@ from services.progress.domain.telling import (
     in_treatment,
     moved,
     running,
+    then,
 )
 
 HANDOFFS = ("consent", "emergency")
@@ -71,11 +74,27 @@ def record_death(state: Episode, command: RecordDeath, moment: Moment) -> Facts:
         raise Refused("died_in_future", "Nobody died on a day to come.", status=422)
     died = PatientDied(**about(state, moment.actor), died_on=command.died_on, reported_on=today)
     if state.over:
-        return [died]
+        return then(state, moment, [died], _died_before(state, command.died_on, moment))
     # Whoever learns of it late still ends the episode on the day of the death, unless it was before.
     end = max(command.died_on or today, state.last_attended_on or state.admitted_on)
     deceased = DischargePatient(DischargeReason.DECEASED, readmission_eligible=False)
     return [died, *_ended(state, deceased, min(end, today), moment)]
+
+
+def _died_before(state: Episode, died_on: date | None, moment: Moment) -> Step:
+    """Whoever had died on a day before they were discharged for another reason left by their death."""
+    end, reason = state.discharged_on, DischargeReason.DECEASED
+    if died_on is None or end is None or died_on >= end:
+        return lambda _state, _moment: []
+    return said_again(
+        "death",
+        reason=reason,
+        teds_reason=moment.rules.teds[reason],
+        detail_code=moment.rules.detail_codes.get(reason),
+        readmission_eligible=False,
+        handoff_basis=None,
+        discharged_on=min(end, max(died_on, state.last_attended_on or state.admitted_on)),
+    )
 
 
 def _ended(state: Episode, command: DischargePatient, day: date, moment: Moment) -> Facts:
@@ -86,21 +105,12 @@ def _ended(state: Episode, command: DischargePatient, day: date, moment: Moment)
         teds_reason=moment.rules.teds[command.reason],
         discharged_on=day,
         admitted_on=state.admitted_on,
-        last_service_on=state.last_attended_on,
-        los_days=length_of_stay(state, day),
         level_at_discharge=state.level_on(day),
-        goals_total=len(state.goals),
-        goals_met=sum(p.met_on is not None for p in state.goals),
-        first_service_on=state.first_attended_on,
         readmission_eligible=command.readmission_eligible,
         aftercare_plan_id=state.aftercare.id if state.aftercare else None,
         detail_code=command.detail_code or moment.rules.detail_codes.get(command.reason),
         handoff_basis=command.handoff_basis if transfer else None,
-        exit_measures=tuple(
-            ExitMeasure(instrument=name, baseline=state.baselines.get(name), last=results[-1].total)
-            for name, results in sorted(state.results.items())
-            if results
-        ),
+        **figures(state, day),
         signed=command.signed if command.reason is DischargeReason.LEFT_AGAINST_ADVICE else None,
     )
     return [
@@ -110,12 +120,6 @@ def _ended(state: Episode, command: DischargePatient, day: date, moment: Moment)
         discharged,
         moved(state, moment, Stage.DISCHARGED, _transition(state, command.reason, moment)),
     ]
-
-
-def length_of_stay(state: Episode, discharged_on: date) -> int:
-    """Days from admission to the last service, at least one (K6)."""
-    last = state.last_attended_on or state.admitted_on
-    return max(1, days_between(state.admitted_on, min(discharged_on, last)))
 
 
 def days_away(state: Episode, today: date) -> int:

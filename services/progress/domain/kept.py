@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from contracts.progress import Goal, Intervention
-from contracts.vocabulary import LevelOfCare
+from contracts.progress import ExitMeasure, Goal, Intervention
+from contracts.vocabulary import DischargeReason, LevelOfCare
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,27 @@ class Rest:
     def days_in(self, first: date, last: date) -> int:
         """How many of its days lie between two others."""
         return max(0, (min(self.until, last) - max(self.since, first)).days)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What was said last of an episode that is over."""
+
+    reason: DischargeReason
+    teds_reason: str
+    discharged_on: date
+    last_service_on: date | None
+    first_service_on: date | None
+    los_days: int
+    level_at_discharge: LevelOfCare
+    goals_total: int
+    goals_met: int
+    readmission_eligible: bool
+    aftercare_plan_id: str | None
+    detail_code: str | None
+    handoff_basis: str | None
+    exit_measures: tuple[ExitMeasure, ...]
+    corrections: int = 0
 
 
 @dataclass(frozen=True, slots=True)

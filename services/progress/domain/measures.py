@@ -12,6 +12,7 @@ from contracts.instruments.answers import COUNT
 from contracts.instruments.scoring import score_by
 from contracts.progress import MeasureRecorded, ProfileRecorded
 from contracts.vocabulary import Risk
+from services.progress.domain.ended import counts_still, known_since
 from services.progress.domain.facts import Result
 from services.progress.domain.goals import weigh_goals
 from services.progress.domain.kept import Profile
@@ -51,12 +52,17 @@ class RecordMeasure:
 
 def record_measure(state: Episode, command: RecordMeasure, moment: Moment) -> Facts:
     """Score, raise the alerts that the answers ask for, look at the goals, and judge anew."""
-    running(state)
     scale = _scale(command, moment)
     at = _administered(state, command, moment)
+    if not counts_still(state, state.day(at)):
+        running(state)
     scored = _scored(command, scale)
     followed = is_followed(scale)
     fact = (_measured if followed else _profiled)(state, scored, scale, at, command.supersedes, moment)
+    if state.over:
+        # Nobody is asked about use any more; an alarm is one at any time.
+        told = then(state, moment, [fact], *_alerts(scored))
+        return known_since(state, told, "measure_recorded", moment)
     return then(
         state,
         moment,

@@ -91,7 +91,7 @@ def outcomes(people: Iterable[Left]) -> list[Outcome]:
 
 
 def _outcome(site_id: str, program_id: str, everybody: Sequence[Left]) -> Outcome:
-    clients = [p for p in everybody if p.discharged.reason is not DischargeReason.NEVER_ATTENDED]
+    clients = [p for p in everybody if _is_client(p.discharged)]
     ends = [p.discharged for p in clients]
     reasons = sorted({d.teds_reason for d in ends})
     return Outcome(
@@ -110,6 +110,11 @@ def _outcome(site_id: str, program_id: str, everybody: Sequence[Left]) -> Outcom
         step_ups=_happened([p.step_ups for p in clients]),
         step_downs=_happened([p.step_downs for p in clients]),
     )
+
+
+def _is_client(end: PatientDischarged) -> bool:
+    """Also who turned out to have attended after all."""
+    return end.reason is not DischargeReason.NEVER_ATTENDED or end.first_service_on is not None
 
 
 def share(count: int, of: int) -> Share:

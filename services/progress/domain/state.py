@@ -29,6 +29,7 @@ from services.progress.domain.facts import (
 from services.progress.domain.kept import (
     Activity,
     Draft,
+    Ended,
     Hold,
     Homework,
     Medication,
@@ -130,6 +131,7 @@ class Episode:
     """The planned end that somebody decided not to move."""
     aftercare: Aftercare | None = None
     discharged_on: date | None = None
+    ended: Ended | None = None
     hold: Hold | None = None
     """Treatment rests, or will from an agreed day on."""
     rests: tuple[Rest, ...] = ()

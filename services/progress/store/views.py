@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.event import Event
 from contracts.progress import (
+    DischargeCorrected,
     ExtensionApproved,
     MeasureRecorded,
     PatientDischarged,
@@ -43,7 +44,8 @@ _FIND_LEFT = f"""
 SELECT e.site_id, e.state->>'program_id' AS program_id, told.*, minutes.*, measures.*
 FROM episodes e
 CROSS JOIN LATERAL (
-  SELECT max(body) FILTER (WHERE type = '{PatientDischarged.type()}') AS discharged,
+  SELECT (array_agg(body ORDER BY id DESC) FILTER (WHERE type IN (
+      '{PatientDischarged.type()}', '{DischargeCorrected.type()}')))[1] AS discharged,
     count(*) FILTER (WHERE type = '{ExtensionApproved.type()}') AS extensions,
     count(*) FILTER (WHERE type = '{StepUpApproved.type()}') AS step_ups,
     count(*) FILTER (WHERE type = '{StepDownApproved.type()}') AS step_downs
@@ -56,6 +58,10 @@ CROSS JOIN LATERAL (
   SELECT coalesce(array_agg(body), '{{}}') AS measures FROM (
     SELECT DISTINCT ON (body::jsonb->>'instrument') body FROM outbox
     WHERE correlation_id = e.id AND type = '{MeasureRecorded.type()}'
+      AND coalesce(body::jsonb->>'measure_id', '') NOT IN (
+        SELECT body::jsonb->>'supersedes_measure_id' FROM outbox
+        WHERE correlation_id = e.id AND type = '{MeasureRecorded.type()}'
+          AND body::jsonb->>'supersedes_measure_id' IS NOT NULL)
     ORDER BY body::jsonb->>'instrument', (body::jsonb->>'administered_at')::timestamptz DESC, id DESC) AS last
   ) AS measures
 WHERE e.network_id = $1 AND e.site_id = ANY($2) AND e.discharged_on BETWEEN $3 AND $4

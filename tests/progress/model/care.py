@@ -27,6 +27,7 @@ MODELLED = {
     "CheckInCompleted",
     "CommunityReferralDue",
     "CommunityReferralMade",
+    "DischargeCorrected",
     "EpisodeHeld",
     "EpisodeResumed",
     "PatientDied",
@@ -144,7 +145,7 @@ class Care:
             self.outward.append(fact.community_referral_id)
         elif name == "SubstanceUseReported":
             self.reports.append(fact.report_id)
-        elif name == "PatientDischarged":
+        elif name in ("PatientDischarged", "DischargeCorrected"):
             self.discharge = fact
 
     def hear(self, event: Event, at: datetime) -> list[str]:
@@ -195,6 +196,8 @@ class Care:
             "teds": end.teds_reason,
             "los": end.los_days,
             "last_service": end.last_service_on,
+            "first_service": end.first_service_on,
+            "exit": next(((m.baseline, m.last) for m in end.exit_measures), None),
             "level": end.level_at_discharge.code,
             "goals": (end.goals_total, end.goals_met),
         }

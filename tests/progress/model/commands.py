@@ -8,6 +8,7 @@ from contracts.vocabulary import DischargeReason, GoalCategory
 from services.progress import domain
 from tests.progress.model.care import WAYS, Care
 from tests.progress.model.heard import LEVELS
+from tests.progress.model.person import midnight
 
 GOALS = {
     "sober": domain.WantedGoal(GoalCategory.SOBRIETY, "boolean", "ge", 1, 0, required_for_step_down=True),
@@ -27,11 +28,19 @@ def _attest(care: Care, place: int) -> Any:
 
 
 def _measure(_care: Care, total: int, item_9: int) -> Any:
+    return domain.RecordMeasure("phq9", _answers(total, item_9))
+
+
+def _late_measure(care: Care, total: int, item_9: int) -> Any:
+    return domain.RecordMeasure("phq9", _answers(total, item_9), midnight(care.state.discharged_on))
+
+
+def _answers(total: int, item_9: int) -> tuple[int, ...]:
     answers, left = [], total - item_9
     for _ in range(8):
         answers.append(min(3, left))
         left -= answers[-1]
-    return domain.RecordMeasure("phq9", (*answers, item_9))
+    return (*answers, item_9)
 
 
 def _use(_care: Care, on: date, classification: str) -> Any:
@@ -111,8 +120,8 @@ def _close_loop(care: Care, number: int) -> Any:
     return domain.CloseLoop(care.outward[number], "connected")
 
 
-def _death(_care: Care) -> Any:
-    return domain.RecordDeath()
+def _death(_care: Care, on: date | None) -> Any:
+    return domain.RecordDeath(on)
 
 
 def _aftercare(_care: Care, meeting: date | None, prevention: bool, override: bool) -> Any:
@@ -145,6 +154,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "plan": _plan,
     "attest": _attest,
     "measure": _measure,
+    "late_measure": _late_measure,
     "use": _use,
     "tested": _tested,
     "unused": _unused,

@@ -1,5 +1,6 @@
 """The way through the program on paper: calendar, sessions, weeks, goals, measures, alerts, contact."""
 
+from bisect import bisect_right
 from datetime import date, datetime, timedelta
 
 from tests.progress.model.person import (
@@ -42,10 +43,46 @@ def calendar(p: Person, at: datetime, version: int, minutes: int) -> None:
 
 
 def attended(p: Person, at: datetime, session: str, on: date, minutes: int) -> None:
-    if p.over:
+    if p.sat.get(session) == (on, minutes) or not belongs(p, on):
         return
     p.sat[session] = (on, minutes)
     first_time(p, minutes)
+    said_again(p, at)
+
+
+def belongs(p: Person, on: date) -> bool:
+    """Whether a day is one of the episode, although that may be over by now."""
+    return p.left_on is None or on <= p.left_on
+
+
+def said_again(p: Person, at: datetime) -> None:
+    """After the end goals are looked at as of the end, and what is otherwise now is said again."""
+    if p.left_on is None:
+        return
+    look_at_goals(p, min(at, midnight(after(p.left_on, 1)) - timedelta(seconds=1)))
+    restate(p)
+
+
+def restate(p: Person) -> None:
+    assert p.discharge is not None
+    assert p.left_on is not None
+    now = {**p.discharge, **figures(p, p.left_on)}
+    if now != p.discharge:
+        p.discharge = now
+        p.say("DischargeCorrected")
+        p.reached.add("discharge_corrected")
+
+
+def figures(p: Person, day: date) -> dict[str, object]:
+    """What follows from all that is known of the episode."""
+    days = [on for on, _ in p.sat.values()]
+    return {
+        "los": max(1, (min(day, max(days)) - p.admitted).days) if days else 1,
+        "last_service": max(days, default=None),
+        "first_service": min(days, default=None),
+        "goals": (len(p.aims), sum(a.met for a in p.aims)),
+        "exit": (p.baseline, p.measured[-1][1]) if p.measured else None,
+    }
 
 
 def first_time(p: Person, minutes: int) -> None:
@@ -54,13 +91,15 @@ def first_time(p: Person, minutes: int) -> None:
 
 
 def corrected(p: Person, at: datetime, session: str, on: date, came: bool, minutes: int) -> None:
-    if p.over:
+    if came and not belongs(p, on):
         return
     before = p.sat.pop(session, None)
     p.changed = before != ((on, minutes) if came else None)
     if came:
         p.sat[session] = (on, minutes)
         first_time(p, minutes)
+    if p.changed:
+        said_again(p, at)
 
 
 def week(
@@ -68,11 +107,15 @@ def week(
 ) -> None:
     """A week is closed, or closed again."""
     closed = Week(scheduled, credited, credited < p.band()[0], short)
-    if p.over or p.weeks.get(start) == closed:
+    if not belongs(p, start) or p.weeks.get(start) == closed:
         return
+    again = start in p.weeks
     p.changed, closed.said = True, len(p.weeks) + 1000 * reopened
     p.weeks[start] = closed
-    thin_weeks(p, at)
+    if not p.over:
+        thin_weeks(p, at)
+    elif again:
+        said_again(p, at)
 
 
 def plan(p: Person, at: datetime, role: str, goals: tuple[str, ...], patient: bool, clinician: bool) -> None:
@@ -107,14 +150,17 @@ def attest(p: Person, at: datetime, role: str, name: str) -> None:
     p.say("GoalMet")
 
 
-def measure(p: Person, at: datetime, total: int, item_9: bool) -> None:
-    """PHQ-9: against the start (K8), two neighbours in a row, and item 9 (K13)."""
-    if p.over:
+def measure(p: Person, at: datetime, total: int, item_9: bool, taken: datetime | None = None) -> None:
+    """PHQ-9: against the start (K8), two neighbours in a row, and item 9 (K13); known late or at once."""
+    taken = taken or at
+    if not belongs(p, day_of(taken)):
         raise No("episode_over")
     before_treatment = not any(minutes for _, minutes in p.sat.values())
     worse = p.baseline is not None and total - p.baseline >= RELIABLE
-    p.totals.append((total, worse))
-    p.measured.append((day_of(at), total))
+    place = bisect_right(p.taken, taken)
+    p.taken.insert(place, taken)
+    p.totals.insert(place, (total, worse))
+    p.measured.insert(place, (day_of(taken), total))
     if before_treatment:
         p.baseline = total
     p.say("MeasureRecorded")
@@ -122,9 +168,19 @@ def measure(p: Person, at: datetime, total: int, item_9: bool) -> None:
         p.alarms.append(Alarm("suicide_risk", "moderate", midnight(after(day_of(at), 1))))
         p.say("SafetyAlertRaised")
         p.reached.add("alarm")
+    if p.over:
+        said_again(p, at)
+        return
     look_at_goals(p, at)
     if len(p.totals) > 1 and all(w for _, w in p.totals[-2:]):
         speak_up(p, at, "deterioration", len(p.totals))
+
+
+def late_measure(p: Person, at: datetime, total: int, item_9: bool) -> None:
+    """Filled in as the last day began, and entered after the end."""
+    assert p.left_on is not None
+    measure(p, at, total, item_9, midnight(p.left_on))
+    p.reached.add("late_measure")
 
 
 def use(p: Person, at: datetime, on: date, classification: str, *, tested: bool = False) -> None:

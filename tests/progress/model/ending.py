@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 
+from tests.progress.model.course import figures
 from tests.progress.model.person import (
     BEFORE_AFTERCARE,
     CALL_DAYS,
@@ -158,9 +159,9 @@ def away(p: Person, today: date, *, never: bool) -> dict[str, bool]:
     return {**guards, "channels": len({c for _, c, _ in tried}) >= DROPOUT_CHANNELS}
 
 
-def leave(p: Person, at: datetime, reason: str) -> None:
+def leave(p: Person, at: datetime, reason: str, day: date | None = None) -> None:
     """The episode is over, and everything that was open with it."""
-    today, last = day_of(at), p.last_service
+    today = day or day_of(at)
     if reason == "never_attended":
         transition = "T15"
     elif p.stage not in BEFORE_AFTERCARE:
@@ -169,13 +170,12 @@ def leave(p: Person, at: datetime, reason: str) -> None:
         transition = "T19"
     else:
         transition = "T25" if reason == "transferred_higher_level" else "T32"
+    p.left_on = today
     p.discharge = {
         "reason": reason,
         "teds": TEDS[reason],
-        "los": max(1, (min(today, last) - p.admitted).days) if last else 1,
-        "last_service": last,
         "level": p.level if today >= p.level_since else p.level_before,
-        "goals": (len(p.aims), sum(a.met for a in p.aims)),
+        **figures(p, today),
     }
     p.close()
     if p.extension is not None:
@@ -190,13 +190,24 @@ def leave(p: Person, at: datetime, reason: str) -> None:
     p.move("DISCHARGED", transition)
 
 
-def death(p: Person, at: datetime) -> None:
-    """From any state, and once."""
+def death(p: Person, at: datetime, on: date | None) -> None:
+    """From any state, and once; who had died before they left by another way left by their death."""
+    today = day_of(at)
     if p.died:
         raise No("death_known")
-    if p.over:
-        p.died = True
-        p.say("PatientDied")
-        p.reached.add("died_later")
-    else:
-        leave(p, at, "deceased")
+    if on is not None and on > today:
+        raise No("died_in_future")
+    seen = p.last_service or p.admitted
+    if not p.over:
+        leave(p, at, "deceased", min(max(on or today, seen), today))
+        return
+    assert p.left_on is not None
+    assert p.discharge is not None
+    p.died = True
+    p.say("PatientDied")
+    p.reached.add("died_later")
+    if on is not None and on < p.left_on:
+        p.left_on = min(p.left_on, max(on, seen))
+        p.discharge |= {"reason": "deceased", "teds": TEDS["deceased"], **figures(p, p.left_on)}
+        p.say("DischargeCorrected")
+        p.reached.add("died_before")

@@ -15,7 +15,7 @@ from tests.progress.model.person import DEFAULT_DAYS, No, Person, after, day_of,
 
 ADMITTED = date(2026, 1, 13)
 OTHER_ROLES = ("admissions", "scheduler", "biller")
-AFTER_THE_END = ("acknowledge", "resolve", "death", "close_loop", "unused")
+AFTER_THE_END = ("acknowledge", "resolve", "death", "close_loop", "unused", "measure", "late_measure")
 Step = tuple[Any, ...]
 
 
@@ -243,6 +243,7 @@ RULES: dict[str, Callable[..., None]] = {
     "plan": course.plan,
     "attest": _attest,
     "measure": lambda p, at, _role, total, nine: course.measure(p, at, total, nine > 0),
+    "late_measure": lambda p, at, _role, total, nine: course.late_measure(p, at, total, nine > 0),
     "use": lambda p, at, _role, on, how: course.use(p, at, on, how),
     "tested": lambda p, at, _role, on, how: course.use(p, at, on, how, tested=True),
     "unused": course.unused,
@@ -262,7 +263,7 @@ RULES: dict[str, Callable[..., None]] = {
     "decide": rest.decide,
     "refer": rest.refer,
     "close_loop": rest.close_loop,
-    "death": lambda p, at, _role: ending.death(p, at),
+    "death": lambda p, at, _role, on: ending.death(p, at, on),
     "aftercare": ending.aftercare,
     "check_in": lambda p, at, _role, reached, status: ending.check_in(p, at, reached, status),
     "alumni": ending.alumni,

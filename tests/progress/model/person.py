@@ -204,6 +204,9 @@ class Person:
     plans: int = 0
     totals: list[tuple[int, bool]] = field(default_factory=list)
     measured: list[tuple[date, int]] = field(default_factory=list)
+    taken: list[datetime] = field(default_factory=list)
+    left_on: date | None = None
+    """The day of the discharge."""
     alarms: list[Alarm] = field(default_factory=list)
     used: date | None = None
     sat: dict[str, tuple[date, int]] = field(default_factory=dict)

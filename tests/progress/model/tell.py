@@ -50,6 +50,8 @@ def take(life: Life, step: Step) -> None:
         return
     if name in ("acknowledge", "resolve") and args[1] >= len(p.alarms):
         return
+    if name == "late_measure" and not was_treated(p):
+        return
     if name == "unused" and args[1] >= len(p.reports):
         return
     if name == "close_loop" and args[1] >= len(p.outward):
@@ -65,6 +67,11 @@ def take(life: Life, step: Step) -> None:
     if name != "stale":
         life.now += timedelta(minutes=1)
     life.step(name, *args)
+
+
+def was_treated(p: Any) -> bool:
+    """Whether the person left, and came to a session on an earlier day."""
+    return p.left_on is not None and any(on < p.left_on and minutes for on, minutes in p.sat.values())
 
 
 def shorter(start: Start, told: list[Step]) -> list[Step]:

@@ -68,11 +68,13 @@ class Walk:
             return [
                 (1, self.passing),
                 (1, self.session),
+                (2, self.late),
                 (1, self.weeks),
+                (1, self.week_again),
                 (1, self.calendar),
                 (2, self.alarm),
                 (1, self.use),
-                (0.5 if p.reports else 0, self.unused),
+                (0.8 if p.reports else 0, self.unused),
                 (1, self.leave),
                 (1, self.check_in),
                 (1, self.stale),
@@ -94,7 +96,7 @@ class Walk:
             (3 if p.remaining else 0.3, self.attest),
             (2.5, self.measure),
             (1, self.use),
-            (0.5 if p.reports else 0, self.unused),
+            (0.8 if p.reports else 0, self.unused),
             (4 if p.open_alarms() else 0.1, self.alarm),
             (1.5, self.outreach),
             (0.8, self.advise),
@@ -358,8 +360,20 @@ class Walk:
     def close_loop(self, life: Life) -> list[Step]:
         return [("close_loop", self.role(), self.r.randrange(len(life.p.outward)))]
 
-    def death(self, _life: Life) -> list[Step]:
-        return [("death", self.role())]
+    def death(self, life: Life) -> list[Step]:
+        back = self.r.choice((None, None, 0, 5, 20, -1))
+        return [("death", self.role(), None if back is None else after(day(life), -back))]
+
+    def late(self, life: Life) -> list[Step]:
+        """What becomes known after the end, most of it about the days before."""
+        how = self.r.choice(("session", "correction", "measure"))
+        if how == "correction":
+            return self.correction(life)
+        if how == "measure":
+            return [("late_measure", "clinician", self.r.choice((3, 9, 12, 18)), self.r.choice((0, 0, 0, 1)))]
+        assert life.p.left_on is not None
+        on = after(life.p.left_on, self.r.choice((0, -1, -3, 1)))
+        return [("attended", f"s-{on}-0", on, self.r.choice((0, 180)))]
 
     def aftercare(self, life: Life) -> list[Step]:
         """The meeting, most often after the last week is closed and the measures are taken."""

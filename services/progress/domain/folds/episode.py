@@ -1,6 +1,6 @@
 """How an episode begins, goes on and ends."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from contracts import progress as said
 from services.progress.domain.facts import (
@@ -11,7 +11,7 @@ from services.progress.domain.facts import (
     Stage,
 )
 from services.progress.domain.folds.registry import on
-from services.progress.domain.kept import Hold, Reassessment, Rest
+from services.progress.domain.kept import Ended, Hold, Reassessment, Rest
 from services.progress.domain.state import Episode
 
 KEPT_RESTS = 40
@@ -111,7 +111,17 @@ def _died(state: Episode, fact: said.PatientDied) -> Episode:
 
 @on(said.PatientDischarged)
 def _discharged(state: Episode, fact: said.PatientDischarged) -> Episode:
-    return replace(state, discharged_on=fact.discharged_on, hold=None)
+    return replace(state, discharged_on=fact.discharged_on, ended=_as_said(fact, 0), hold=None)
+
+
+@on(said.DischargeCorrected)
+def _discharge_corrected(state: Episode, fact: said.DischargeCorrected) -> Episode:
+    return replace(state, discharged_on=fact.discharged_on, ended=_as_said(fact, fact.correction))
+
+
+def _as_said(fact: said.PatientDischarged | said.DischargeCorrected, corrections: int) -> Ended:
+    known = {f.name: getattr(fact, f.name) for f in fields(Ended) if f.name != "corrections"}
+    return Ended(**known, corrections=corrections)
 
 
 @on(CoverageNoted)
