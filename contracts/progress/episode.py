@@ -136,6 +136,7 @@ class DischargeCorrected(PatientEvent):
     detail_code: Token | None = None
     handoff_basis: Token | None = None
     exit_measures: tuple[ExitMeasure, ...] = ()
+    signed: bool | None = None
 
 
 class PatientReassessed(PatientEvent):

@@ -1,7 +1,9 @@
 """The weekly groups of the sites, with as many seats as a site of its size needs."""
 
 import math
+from collections import Counter
 
+from deploy.local.simulator.api import Reply
 from deploy.local.simulator.parameters import Parameters, parameters
 from deploy.local.simulator.scene import Scene, Site
 from deploy.local.trouble import Trouble
@@ -13,7 +15,8 @@ CONTINUING_DAYS = (2, 4)
 """Twice ninety minutes, and never on the Mondays of the holidays."""
 CONTINUING_SEATS = 12
 LEADS = {"09:00": "early", "18:00": "late", "10:00": "continuing", "17:00": "continuing"}
-"""By the start of a group, who leads it; the floating clinician stands in."""
+"""By the start of a group, who leads it."""
+STAND_IN = "floating"
 HELD_IN = {"09:00": "large", "18:00": "large", "10:00": "small", "17:00": "small"}
 INTENSIVE = {
     "morning": ("early_recovery_skills", "09:00", "12:00"),
@@ -28,35 +31,43 @@ class Groups:
     def __init__(self, scene: Scene) -> None:
         self._scene = scene
         self._open: set[str] = set()
+        self._asked: Counter[str] = Counter()
 
     async def open_intensive(self, site: Site, seats: dict[str, int]) -> None:
         """The groups of the intensive level, with so many seats in each half of the day."""
         for block, capacity in seats.items():
             kind, start, end = INTENSIVE[block]
-            group = {"kind": kind, "levels": ["2.1"], "capacity": capacity, "dow": WORKDAYS}
-            await self._open_one(site, f"{site.id}-{block}", start, end, group)
+            id, group = f"{site.id}-{block}", {"kind": kind, "levels": ["2.1"], "capacity": capacity}
+            reply = await self._open_one(site, id, start, end, {**group, "dow": WORKDAYS})
+            if not reply.done:
+                raise Trouble(
+                    f"Scheduling declines to open {id} ({reply.code}).",
+                    str(reply.body.get("detail", "")),
+                    code="open",
+                )
 
     async def open_continuing(self, site: Site, block: str) -> None:
-        """The shorter group for those who step down, at the latest when the first of them comes."""
+        """The shorter group for those who step down, from the first of them on for whom it can be led."""
         start, end = CONTINUING[block]
-        group = {"kind": "process", "levels": ["1"], "capacity": CONTINUING_SEATS, "dow": CONTINUING_DAYS}
-        await self._open_one(site, f"{site.id}-continuing-{block}", start, end, group)
+        id, group = f"{site.id}-continuing-{block}", {"kind": "process", "levels": ["1"]}
+        if id not in self._open:
+            seats = {"capacity": CONTINUING_SEATS, "dow": CONTINUING_DAYS}
+            await self._open_one(site, id, start, end, {**group, **seats})
 
-    async def _open_one(self, site: Site, id: str, start: str, end: str, group: dict[str, object]) -> None:
-        if id in self._open:
-            return
+    async def _open_one(self, site: Site, id: str, start: str, end: str, group: dict[str, object]) -> Reply:
+        """Whoever leads it may stand in elsewhere on one of its days: then somebody else leads it."""
         where = {"site_id": site.id, "group_id": id, "room_id": HELD_IN[start]}
-        when = {"start_local": start, "end_local": end, "facilitator_id": f"{site.id}-{LEADS[start]}"}
-        body = {**group, **where, **when}
-        reply = await self._scene.api.do("scheduling", "/v1/groups", body, ROLE, step=id)
-        if not reply.done:
-            raise Trouble(
-                f"Scheduling declines to open {id} ({reply.code}).",
-                str(reply.body.get("detail", "")),
-                code="open",
-            )
-        self._open.add(id)
-        await self._scene.settle()
+        for leader in (LEADS[start], STAND_IN):
+            who = {"start_local": start, "end_local": end, "facilitator_id": f"{site.id}-{leader}"}
+            self._asked[id] += 1
+            step = f"{id}/{self._asked[id]}"
+            body = {**group, **where, **who}
+            reply = await self._scene.api.do("scheduling", "/v1/groups", body, ROLE, step=step, expected=True)
+            if reply.done:
+                self._open.add(id)
+                await self._scene.settle()
+                break
+        return reply
 
 
 def seats_of(requests: int, days: int) -> dict[str, int]:

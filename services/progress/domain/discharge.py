@@ -93,6 +93,7 @@ def _died_before(state: Episode, died_on: date | None, moment: Moment) -> Step:
         detail_code=moment.rules.detail_codes.get(reason),
         readmission_eligible=False,
         handoff_basis=None,
+        signed=None,
         discharged_on=min(end, max(died_on, state.last_attended_on or state.admitted_on)),
     )
 

@@ -124,6 +124,7 @@ class Ended:
     detail_code: str | None
     handoff_basis: str | None
     exit_measures: tuple[ExitMeasure, ...]
+    signed: bool | None = None
     corrections: int = 0
 
 
