@@ -167,9 +167,19 @@ class Cadence(Table):
     cite: str = Field(min_length=1)
 
 
+class ScreenerRules(Table):
+    """When staff ask a person anew whether they think of suicide."""
+
+    instrument: str
+    absence_days: int = Field(ge=1)
+    """On the day on which somebody is back after more days than these."""
+    cite: str = Field(min_length=1)
+
+
 class MeasureRules(Table):
     cadence: dict[str, Cadence]
     """By instrument."""
+    screener: ScreenerRules
     expiry_days: int = Field(ge=1)
     """For how long a request stands; when they have passed it is missed."""
     reminder_days: int = Field(ge=1)

@@ -287,7 +287,8 @@ class Rulebook(_Table):
                 instruments.adjusted(instruments.find(name), changes)
             except LookupError as error:
                 raise ValueError(f"there is no instrument {name}") from error
-        if strangers := sorted(self.measures.cadence.keys() - set(instruments.names())):
+        asked = {*self.measures.cadence, self.measures.screener.instrument}
+        if strangers := sorted(asked - set(instruments.names())):
             raise ValueError(f"there is no instrument {strangers[0]}")
         return self
 

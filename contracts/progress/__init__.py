@@ -35,6 +35,7 @@ from contracts.progress.measures import (
     ProfileRecorded,
     RecoveryActivityLogged,
     RelapseResponded,
+    ScreeningDue,
     SubstanceUseReported,
     SubstanceUseWithdrawn,
 )
@@ -131,6 +132,7 @@ __all__ = [
     "SafetyAlertEscalated",
     "SafetyAlertRaised",
     "SafetyAlertResolved",
+    "ScreeningDue",
     "StepDownApproved",
     "StepDownRecommended",
     "StepUpApproved",

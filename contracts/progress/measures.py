@@ -84,6 +84,15 @@ class MeasuresMissed(PatientEvent):
     due_on: Day
 
 
+class ScreeningDue(PatientEvent):
+    """Somebody on the staff asks the person anew whether they think of suicide; no form waits for them."""
+
+    instrument: Token
+    because: Token
+    """item_9 or absence."""
+    due_on: Day
+
+
 class RecoveryActivityLogged(PatientEvent):
     """A person took part in something outside the program; it is never treatment time."""
 

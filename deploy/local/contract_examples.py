@@ -526,6 +526,7 @@ _PARTICULAR: dict[str, dict[str, Any]] = {
     "progress.extension_denied.v1": {"reason": "goals_met"},
     "progress.outreach_attempted.v1": {"channel": "voice"},
     "progress.patient_discharged.v1": {"reason": "completed_goals"},
+    "progress.screening_due.v1": {"instrument": "cssrs", "because": "absence"},
     "progress.discharge_corrected.v1": {
         "reason": "completed_goals",
         "correction": 1,

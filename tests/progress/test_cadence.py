@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from contracts.intake import InstrumentResult
-from contracts.progress import MeasuresDue, MeasuresMissed
+from contracts.progress import MeasuresDue, MeasuresMissed, ScreeningDue
 from contracts.rulebook import rulebook
-from contracts.vocabulary import ProgramKind
+from contracts.vocabulary import DischargeReason, ProgramKind
 from services.progress import domain
 from services.progress.domain.hold import HoldReason
-from tests.progress.story import ADMITTED_ON, Story, attending, in_aftercare, local, recommended
+from tests.progress.story import ADMITTED_ON, IOP, Story, attending, in_aftercare, local, recommended
 
 FIRST = date(2026, 1, 20)
 """A week after the first session."""
@@ -214,3 +214,86 @@ def test_after_treatment_nothing_is_asked_for() -> None:
 
     story.on("2026-03-20")
     assert asked(story) == before
+
+
+class TestScreener:
+    """Staff ask about suicide on an answer that speaks of death, and after more than a week away."""
+
+    DUE = date(2026, 1, 21)
+
+    def back(self, day: date | str = DUE, story: Story | None = None) -> Story:
+        """Was there on the thirteenth of January, and is there again."""
+        story = (story or attending()).on(day)
+        story.attended()
+        return story
+
+    @pytest.mark.parametrize(("day", "due"), [("2026-01-20", False), ("2026-01-21", True)])
+    def test_who_was_away_for_more_than_a_week(self, day: str, due: bool) -> None:
+        told = self.back(day).said(ScreeningDue)
+
+        assert [(d.instrument, d.because, str(d.due_on)) for d in told] == [("cssrs", "absence", day)] * due
+
+    def test_it_stands_until_it_was_done_on_that_day_or_later(self) -> None:
+        story = self.back()
+        story.cssrs(0, 0, None, None, None, 0, administered_at=local(date(2026, 1, 20), "12:00"))
+        assert story.state.screening is not None
+
+        story.cssrs(0, 0, None, None, None, 0)
+        assert story.state.screening is None
+        assert self.back("2026-01-30", story).last(ScreeningDue).due_on == date(2026, 1, 30)
+
+    def test_it_is_asked_for_once(self) -> None:
+        story = self.back()
+        self.back("2026-01-31", story)
+        story.phq9(0, 0, 0, 0, 0, 0, 0, 0, 1)
+
+        assert len(story.said(ScreeningDue)) == 1
+
+    @pytest.mark.parametrize("asked", ["cssrs", "assessor"])
+    def test_whom_somebody_asked_meanwhile_is_not_asked_again(self, asked: str) -> None:
+        story = attending().on("2026-01-20")
+        if asked == "cssrs":
+            story.cssrs(0, 0, None, None, None, 0)
+        else:
+            story.do(domain.Reassess(domain.Depth.SCREENING, IOP, "LCSW"))
+
+        assert self.back(story=story).said(ScreeningDue) == []
+
+    def test_an_assessor_who_asks_later_does_too(self) -> None:
+        story = self.back()
+        story.do(domain.Reassess(domain.Depth.SCREENING, IOP, "LCSW"))
+
+        assert story.state.screening is None
+
+    def test_an_answer_that_speaks_of_death(self) -> None:
+        story = attending()
+        story.phq9(0, 0, 0, 0, 0, 0, 0, 0, 1)
+
+        (due,) = story.said(ScreeningDue)
+        assert (due.because, due.due_on) == ("item_9", ADMITTED_ON)
+        assert [n.kind for n in domain.needs(story.state, story.now, rulebook())][1] == "screening"
+
+    def test_not_where_the_screener_was_taken_beside_it(self) -> None:
+        story = attending()
+        story.cssrs(0, 1, 0, 0, 0, 0)
+        story.phq9(0, 0, 0, 0, 0, 0, 0, 0, 1)
+
+        assert story.said(ScreeningDue) == []
+
+    def test_a_session_that_is_told_late_or_twice_is_no_return(self) -> None:
+        story = attending().on("2026-01-20")
+        story.attended()
+        story.on("2026-01-28").attended()
+        story.on("2026-01-29").attended("2026-01-22")
+        story.corrected("2026-01-28", attended=True, minutes=60)
+
+        assert [str(d.due_on) for d in story.said(ScreeningDue)] == ["2026-01-28"]
+
+    def test_after_the_end_nobody_is_asked(self) -> None:
+        story = self.back()
+        story.do(domain.DischargePatient(DischargeReason.MOVED))
+        assert [n.kind for n in domain.needs(story.state, story.now, rulebook())] == []
+
+        story.on("2026-03-01")
+        story.phq9(0, 0, 0, 0, 0, 0, 0, 0, 1, administered_at=local(self.DUE, "13:00"))
+        assert len(story.said(ScreeningDue)) == 1

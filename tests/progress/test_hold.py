@@ -176,6 +176,13 @@ class TestResume:
         assert (resumed.held_days, resumed.resumed_on) == (days, date(2026, 2, 2) + timedelta(days=days))
         assert not story.state.held
 
+    def test_the_suicide_screener_is_such_a_screening(self) -> None:
+        story = resting().on("2026-02-12")
+        story.refuses(BACK, "rescreened")
+        story.cssrs(0, 0, None, None, None, 0)
+
+        assert story.do(BACK)
+
     @pytest.mark.parametrize(("days", "asked"), [(30, False), (31, True)])
     def test_after_thirty_days_the_person_is_assessed_anew(self, days: int, asked: bool) -> None:
         story = assessed(resting().on(date(2026, 2, 2) + timedelta(days=days)), SCREENING)

@@ -141,7 +141,7 @@ def test_a_caseload_shows_the_most_urgent_first_and_whom_nobody_waits_for_last(p
     ids = [e["episode_id"] for e in mine]
     assert ids.index("ep-case-alert") < ids.index("ep-case-missing") < ids.index("ep-case-bob")
     by_id = {e["episode_id"]: e for e in mine}
-    assert [n["kind"] for n in by_id["ep-case-alert"]["needs"]] == ["alert"]
+    assert [n["kind"] for n in by_id["ep-case-alert"]["needs"]] == ["alert", "screening"]
     assert by_id["ep-case-missing"]["needs"][0]["kind"] == "outreach"
     assert by_id["ep-case-bob"]["needs"] == []
     href = by_id["ep-case-alert"]["needs"][0]["href"]

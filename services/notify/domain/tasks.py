@@ -16,6 +16,7 @@ from contracts.progress import (
     PlanReviewDue,
     RecertificationDue,
     ReviewTaskRaised,
+    ScreeningDue,
     StepDownRecommended,
     StepUpRecommended,
     SubstanceUseReported,
@@ -75,6 +76,8 @@ def _units(event: AuthorizationRunningLow, _person: Person) -> Words:
     }
 
 
+_SCREEN = {"item_9": "an answer on a form speaks of death", "absence": "back after days away"}
+
 TASKS: Mapping[type[PatientEvent], Task] = {
     AuthorizationRunningLow: Task(
         lambda e: "authorization_ended" if e.ended else "authorization_low",
@@ -104,6 +107,7 @@ TASKS: Mapping[type[PatientEvent], Task] = {
         lambda e: "plan_review_overdue" if e.overdue else "plan_review_due",
         lambda e, _: {"date": say_day(e.due_on)},
     ),
+    ScreeningDue: Task("screening_due", lambda e, _: {"because": _SCREEN[e.because]}),
     MeasuresMissed: Task("measures_missed", lambda e, _: {"date": say_day(e.due_on)}),
     SubstanceUseReported: Task(
         lambda e: "" if e.confirmed else "use_unconfirmed", lambda *_: {}, lambda e: e.report_id

@@ -70,6 +70,7 @@ _DETAIL = (
     "plan_version",
     "next_review_due_on",
     "alerts",
+    "screening",
     "use_reported_on",
     "use_reports",
     "weeks",
@@ -95,6 +96,7 @@ def _brief(found: dict[str, Any]) -> dict[str, Any]:
         "state": found["stage"],
         **{field: found[field] for field in _BRIEF},
         "safety_alert_open": bool(found["alerts"]),
+        "screening_due": found["screening"] is not None,
         "step_down_open": found["step_down"] is not None,
         "step_up_open": found["step_up"] is not None,
     }

@@ -51,6 +51,7 @@ _HREFS = {
     "check_in": "/v1/episodes/{episode}/check-ins",
     "plan": "/v1/episodes/{episode}/plan",
     "plan_review": "/v1/episodes/{episode}/plan/review",
+    "screening": "/v1/episodes/{episode}/measures",
     "measures": "/v1/episodes/{episode}/measures",
 }
 """Where each kind of need is answered."""

@@ -56,6 +56,18 @@ def _alerts(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
             yield Need(kind, "Nobody has taken a safety alert in hand.", alert.due_ack_at, about=alert.id)
 
 
+def _screening(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
+    if state.screening is not None and not state.over:
+        why = _SCREEN.get(state.screening.because, "A suicide risk screen is due.")
+        yield Need("screening", why, since=_day(state, state.screening.due_on))
+
+
+_SCREEN = {
+    "item_9": "An answer speaks of death: ask about suicide.",
+    "absence": "The person is back after days away: ask about suicide.",
+}
+
+
 def _recommendations(state: Episode, _now: datetime, _rules: Rulebook) -> Needs:
     for way, why in _WAYS.items():
         if (standing := state.recommendation(way)) is not None:
@@ -172,6 +184,7 @@ URGENCY = (
     "alert_open",
     "step_up",
     "relapse",
+    "screening",
     "schedule_stuck",
     "outreach",
     "hold_over",
@@ -191,6 +204,7 @@ URGENCY = (
 
 _LOOKS: tuple[Callable[[Episode, datetime, Rulebook], Needs], ...] = (
     _alerts,
+    _screening,
     _recommendations,
     _use,
     _tasks,

@@ -3,12 +3,14 @@
 from datetime import date, datetime, timedelta
 
 from contracts.decisions import Moment, Woke
-from contracts.progress import MeasuresDue, MeasuresMissed
+from contracts.progress import MeasuresDue, MeasuresMissed, ScreeningDue
 from contracts.rule_tables import Cadence
 from contracts.rulebook import Rulebook
+from services.progress.domain.facts import Sitting
 from services.progress.domain.kept import Request
+from services.progress.domain.reassessment import screened_since
 from services.progress.domain.state import Episode
-from services.progress.domain.telling import Facts, about, midnight, then
+from services.progress.domain.telling import Facts, Step, about, days_between, midnight, then
 
 
 def ask_for_measures(state: Episode, _message: Woke, moment: Moment) -> Facts:
@@ -50,6 +52,36 @@ def _missed(state: Episode, request: Request, moment: Moment) -> MeasuresMissed:
     return MeasuresMissed(
         **about(state, moment.actor), instruments=request.instruments, due_on=request.due_on
     )
+
+
+def ask_for_screen(because: str, since: date) -> Step:
+    """Staff ask a person about suicide, unless somebody did since that day, or is to do it already."""
+
+    def ask(state: Episode, moment: Moment) -> Facts:
+        screener = moment.rules.measures.screener.instrument
+        if state.over or state.screening is not None or screened_since(state, since, (screener,)):
+            return []
+        today = state.day(moment.at)
+        return [
+            ScreeningDue(**about(state, moment.actor), instrument=screener, because=because, due_on=today)
+        ]
+
+    return ask
+
+
+def ask_who_is_back(sitting: Sitting) -> Step:
+    """Who comes again after days away is asked, unless somebody did while they were away."""
+
+    def ask(state: Episode, moment: Moment) -> Facts:
+        others = [s.on for s in state.sittings if s.session_id != sitting.session_id]
+        before = max((on for on in others if on < sitting.on), default=None)
+        if before is None or max(others) > sitting.on:
+            return []
+        if days_between(before, sitting.on) <= moment.rules.measures.screener.absence_days:
+            return []
+        return list(ask_for_screen("absence", before + timedelta(days=1))(state, moment))
+
+    return ask
 
 
 def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:

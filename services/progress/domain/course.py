@@ -16,6 +16,7 @@ from contracts.scheduling import (
     WeeklyScheduleChanged,
 )
 from contracts.vocabulary import ServiceKind
+from services.progress.domain.cadence import ask_who_is_back
 from services.progress.domain.curriculum import review_curriculum
 from services.progress.domain.ended import counts_still, known_since
 from services.progress.domain.evolve import evolve
@@ -183,7 +184,8 @@ def _sat(state: Episode, sitting: Sitting, moment: Moment, because: str = "atten
         return known_since(state, told, because, moment)
     if sitting.minutes > 0 and state.stage in (Stage.ADMITTED, Stage.SCHEDULED):
         told.append(moved(state, moment, Stage.ATTENDING, "T14"))
-    return then(state, moment, told, ask_for_plan, weigh_goals, review_curriculum)
+    steps = (ask_for_plan, weigh_goals, review_curriculum, ask_who_is_back(sitting))
+    return then(state, moment, told, *steps)
 
 
 def note_miss(state: Episode, event: SessionMissed, _moment: Moment) -> Facts:

@@ -54,6 +54,15 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Screening:
+    """Staff ask the person anew about suicide, from a day on."""
+
+    instrument: str
+    because: str
+    due_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Activity:
     """Something outside the program in which the person took part."""
 

@@ -12,6 +12,7 @@ from contracts.instruments.answers import COUNT
 from contracts.instruments.scoring import score_by
 from contracts.progress import MeasureRecorded, ProfileRecorded
 from contracts.vocabulary import Risk
+from services.progress.domain.cadence import ask_for_screen
 from services.progress.domain.ended import counts_still, known_since
 from services.progress.domain.facts import Result
 from services.progress.domain.goals import weigh_goals
@@ -61,13 +62,13 @@ def record_measure(state: Episode, command: RecordMeasure, moment: Moment) -> Fa
     fact = (_measured if followed else _profiled)(state, scored, scale, at, command.supersedes, moment)
     if state.over:
         # Nobody is asked about use any more; an alarm is one at any time.
-        told = then(state, moment, [fact], *_alerts(scored))
+        told = then(state, moment, [fact], *_alerts(scored, at))
         return known_since(state, told, "measure_recorded", moment)
     return then(
         state,
         moment,
         [fact],
-        *_alerts(scored),
+        *_alerts(scored, at),
         *([report_lapse(at)] if _used_again(state, scored, at, command.supersedes, moment) else []),
         weigh_goals,
     )
@@ -179,13 +180,14 @@ def _before(kept: Sequence[_Entry], at: datetime, wrong: str | None) -> list[_En
     return [entry for entry in kept if entry.at <= at and entry.measure_id != wrong]
 
 
-def _alerts(scored: Scored) -> list[Step]:
+def _alerts(scored: Scored, at: datetime) -> list[Step]:
     """What the answers ask a person to look after: thoughts of death, and a withdrawal."""
     found: list[Step] = []
     if scored.instrument == SUICIDE_SCREEN and scored.band in (Risk.MODERATE, Risk.HIGH):
         found.append(raise_alert(SUICIDE_RISK, Risk(scored.band)))
     if SUICIDE_FLAG in scored.flags:
         found.append(raise_alert(SUICIDE_RISK, Risk.MODERATE))
+        found.append(lambda state, moment: ask_for_screen("item_9", state.day(at))(state, moment))
     if WITHDRAWAL_FLAGS & set(scored.flags):
         found.append(raise_alert(WITHDRAWAL, Risk.HIGH))
     return found

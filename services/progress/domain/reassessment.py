@@ -69,7 +69,7 @@ def reassess(state: Episode, command: Reassess, moment: Moment) -> Facts:
 
 def screened_since(state: Episode, day: date, screens: Sequence[str]) -> bool:
     """Whether the person was screened anew on a day or later: by an instrument, or by an assessor."""
-    measured = any(state.day(r.at) >= day for name in screens for r in state.scores(name))
+    measured = any(state.day(r.at) >= day for name in screens for r in state.entries(name))
     return measured or any(r.on >= day for r in state.reassessments)
 
 

@@ -38,6 +38,7 @@ from services.progress.domain.kept import (
     Reassessment,
     Request,
     Rest,
+    Screening,
     Start,
 )
 
@@ -97,6 +98,8 @@ class Episode:
     results: dict[str, tuple[Result, ...]] = field(default_factory=dict)
     profiles: dict[str, tuple[Profile, ...]] = field(default_factory=dict)
     request: Request | None = None
+    screening: Screening | None = None
+    """Due and not done."""
     asked: dict[str, date] = field(default_factory=dict)
     """When each instrument that was not filled in had last been due."""
     activities: tuple[Activity, ...] = ()

@@ -54,6 +54,7 @@ MODELLED = {
     "SafetyAlertEscalated",
     "SafetyAlertRaised",
     "SafetyAlertResolved",
+    "ScreeningDue",
     "StepDownApproved",
     "StepDownRecommended",
     "StepUpApproved",
@@ -187,6 +188,7 @@ class Care:
             ),
             "advice": [self._advice(s.recommendation(way)) for way in WAYS.values()],
             "last_service": s.last_attended_on,
+            "screening": s.screening and s.screening.due_on,
         }
 
     def _left(self) -> Any:
@@ -236,6 +238,7 @@ def look(p: Person) -> dict[str, Any]:
         "alarms": sorted((a.kind, a.severity, a.acknowledged, a.escalations, a.due) for a in p.open_alarms()),
         "advice": [advice("down"), advice("up")],
         "last_service": p.last_service,
+        "screening": p.screening,
     }
 
 

@@ -4,6 +4,7 @@ from bisect import bisect_right
 from datetime import date, datetime, timedelta
 
 from tests.progress.model.person import (
+    ABSENCE_DAYS,
     BEFORE_AFTERCARE,
     CLEAN_DAYS,
     ESCALATE_MINUTES,
@@ -47,7 +48,23 @@ def attended(p: Person, at: datetime, session: str, on: date, minutes: int) -> N
         return
     p.sat[session] = (on, minutes)
     first_time(p, minutes)
+    back_again(p, at, session, on)
     said_again(p, at)
+
+
+def back_again(p: Person, at: datetime, session: str, on: date) -> None:
+    """Who was away for more than a week is asked about suicide, unless that was done meanwhile."""
+    others = [day for id, (day, _) in p.sat.items() if id != session]
+    before = max((day for day in others if day < on), default=None)
+    if before is not None and max(others) <= on and (on - before).days > ABSENCE_DAYS:
+        screen(p, at, after(before, 1))
+
+
+def screen(p: Person, at: datetime, since: date) -> None:
+    if not p.over and p.screening is None and all(day < since for _, day in p.looked):
+        p.screening = day_of(at)
+        p.say("ScreeningDue")
+        p.reached.add("screening_due")
 
 
 def belongs(p: Person, on: date) -> bool:
@@ -98,6 +115,8 @@ def corrected(p: Person, at: datetime, session: str, on: date, came: bool, minut
     if came:
         p.sat[session] = (on, minutes)
         first_time(p, minutes)
+        if p.changed:
+            back_again(p, at, session, on)
     if p.changed:
         said_again(p, at)
 
@@ -168,6 +187,8 @@ def measure(p: Person, at: datetime, total: int, item_9: bool, taken: datetime |
         p.alarms.append(Alarm("suicide_risk", "moderate", midnight(after(day_of(at), 1))))
         p.say("SafetyAlertRaised")
         p.reached.add("alarm")
+    if item_9:
+        screen(p, at, day_of(taken))
     if p.over:
         said_again(p, at)
         return

@@ -18,8 +18,8 @@ hold_overdue lapse late_measure left:administrative left:completed_court left:co
 left:coverage_ended left:deceased left:declined_further left:dropped_out_no_contact
 left:hospitalized_medical left:incarcerated left:left_against_advice left:moved left:never_attended
 left:other left:transferred_higher_level left:transferred_lower_level left:transferred_other_provider
-loop_closed of_age planned_end_passed referred relapse responded screening superseded superseded_up
-taper_over unused withdrawn
+loop_closed of_age planned_end_passed referred relapse responded screening screening_due superseded
+superseded_up taper_over unused withdrawn
 """
 
 _REFUSED = """

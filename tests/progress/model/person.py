@@ -29,6 +29,7 @@ RELIABLE = 5
 REST_DAYS, TAPER_DAYS = 14, 14
 HOLD_DAYS, AHEAD_DAYS, RESCREEN_AFTER, REASSESS_AFTER = 30, 14, 7, 30
 ASSESSMENT_DAYS, EXIT_DAYS = 30, 14
+ABSENCE_DAYS = 7
 CERTIFIED_DAYS, CERTIFY_NOTICE = 60, (14, 7, 1)
 IN_TIME_DAYS, FOLLOW_UP_DAYS = 7, 180
 BEFORE_AFTERCARE = ("ADMITTED", "SCHEDULED", "ATTENDING", "STEP_UP_PENDING")
@@ -208,6 +209,8 @@ class Person:
     left_on: date | None = None
     """The day of the discharge."""
     alarms: list[Alarm] = field(default_factory=list)
+    screening: date | None = None
+    """Since when somebody is to ask the person about suicide."""
     used: date | None = None
     sat: dict[str, tuple[date, int]] = field(default_factory=dict)
     weeks: dict[date, Week] = field(default_factory=dict)

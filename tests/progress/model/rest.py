@@ -72,6 +72,8 @@ def reassess(p: Person, at: datetime, role: str, depth: str, assessor: bool, on:
         since_admission=on >= p.admitted,
     )
     p.looked.append((depth, on))
+    if p.screening is not None and on >= p.screening:
+        p.screening = None
     p.reached.add(depth)
     p.say("PatientReassessed")
 

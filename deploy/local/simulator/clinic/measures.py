@@ -78,6 +78,10 @@ class Measures:
         await self._record(member, "phq9", answers.phq9(rng, person.phq9[week]))
         await self._record(member, "gad7", answers.gad7(rng, person.gad7[week]))
 
+    async def screen(self, member: Member) -> None:
+        """Somebody who is back after days away, or whom nobody asked yet, is asked about suicide."""
+        await self._record(member, "cssrs", answers.SUICIDE["none"])
+
     async def look_at_alerts(self, member: Member, view: View) -> None:
         """Take in hand what is new; close what was in hand."""
         for alert in view.get("alerts") or ():

@@ -97,6 +97,8 @@ class Clinic:
             await self._rest(member)
             return
         attends = brief["state"] in ATTENDING
+        if brief.get("screening_due"):
+            await self._measures.screen(member)
         gone = course.exit != COMPLETED and stay >= course.days
         if not gone:
             await self._plans.see_to(member, attends=attends, stay=stay)

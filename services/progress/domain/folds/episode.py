@@ -71,7 +71,12 @@ def _resumed(state: Episode, fact: said.EpisodeResumed) -> Episode:
 def _reassessed(state: Episode, fact: said.PatientReassessed) -> Episode:
     made = Reassessment(fact.reassessment_id, fact.depth, fact.recommended_level, fact.reassessed_on)
     known = sorted((*state.reassessments, made), key=lambda r: r.on)
-    return replace(state, reassessments=tuple(known[-KEPT_REASSESSMENTS:]))
+    done = state.screening is not None and state.screening.due_on <= made.on
+    return replace(
+        state,
+        reassessments=tuple(known[-KEPT_REASSESSMENTS:]),
+        screening=None if done else state.screening,
+    )
 
 
 @on(said.RecertificationDue)

@@ -7,7 +7,7 @@ from typing import Any
 from contracts import progress as said
 from services.progress.domain.facts import Alert, Result, UseReport
 from services.progress.domain.folds.registry import on
-from services.progress.domain.kept import Profile, Request, Start
+from services.progress.domain.kept import Profile, Request, Screening, Start
 from services.progress.domain.state import Episode
 
 KEPT_RESULTS = 8
@@ -43,7 +43,7 @@ def _kept(reports: Sequence[UseReport]) -> tuple[UseReport, ...]:
 
 @on(said.MeasureRecorded)
 def _measured(state: Episode, fact: said.MeasureRecorded) -> Episode:
-    state = _answered(state, fact)
+    state = _screened(_answered(state, fact), fact)
     name, id = fact.instrument, fact.measure_id or ""
     result = Result(
         at=fact.administered_at,
@@ -65,9 +65,14 @@ def _measured(state: Episode, fact: said.MeasureRecorded) -> Episode:
     )
 
 
+@on(said.ScreeningDue)
+def _screening_due(state: Episode, fact: said.ScreeningDue) -> Episode:
+    return replace(state, screening=Screening(fact.instrument, fact.because, fact.due_on))
+
+
 @on(said.ProfileRecorded)
 def _profiled(state: Episode, fact: said.ProfileRecorded) -> Episode:
-    state = _answered(state, fact)
+    state = _screened(_answered(state, fact), fact)
     name, at = fact.instrument, fact.administered_at
     profile = Profile(at, fact.version, fact.subscales, fact.band, fact.measure_id)
     others = [p for p in state.profiles.get(name, ()) if p.measure_id != fact.supersedes_measure_id]
@@ -75,6 +80,12 @@ def _profiled(state: Episode, fact: said.ProfileRecorded) -> Episode:
     start = Start(None, fact.subscales, at, fact.version, fact.measure_id)
     begun = _started(state, name, start, fact.supersedes_measure_id)
     return replace(begun, profiles={**state.profiles, name: tuple(profiles)})
+
+
+def _screened(state: Episode, fact: said.MeasureRecorded | said.ProfileRecorded) -> Episode:
+    due = state.screening
+    done = due and due.instrument == fact.instrument and due.due_on <= state.day(fact.administered_at)
+    return replace(state, screening=None) if done else state
 
 
 def _started(state: Episode, name: str, start: Start, superseded: str | None) -> Episode:
