@@ -170,8 +170,9 @@ def test_acknowledged_in_time_it_does_not_lapse_and_resolved_it_is_gone() -> Non
 
     assert not story.last(SafetyAlertAcknowledged).late
     assert not story.on(ADMITTED_ON, "13:00").state.alerts[0].escalations
-    story.do(domain.ResolveAlert("a-1"))
-    assert story.last(SafetyAlertResolved).alert_id == "a-1"
+    story.do(domain.ResolveAlert("a-1", "plan-7"))
+    resolved = story.last(SafetyAlertResolved)
+    assert (resolved.alert_id, resolved.plan_ref) == ("a-1", "plan-7")
     assert story.state.alerts == ()
 
 

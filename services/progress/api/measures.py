@@ -26,6 +26,10 @@ class MeasuresBody(Body):
     supersedes: Token | None = None
 
 
+class ResolutionBody(Body):
+    plan_ref: Token | None = None
+
+
 @routes.post("/v1/episodes/{episode_id}/measures", status_code=201)
 async def record_measure(episode_id: Token, body: MeasuresBody, call: Call) -> Answer:
     """Score one instrument; the answers are not kept."""
@@ -47,9 +51,12 @@ async def acknowledge_alert(episode_id: Token, alert_id: Token, call: Call) -> A
 
 
 @routes.post("/v1/episodes/{episode_id}/safety-alerts/{alert_id}/resolve", status_code=201)
-async def resolve_alert(episode_id: Token, alert_id: Token, call: Call) -> Answer:
-    """Close a safety alert."""
-    return await call.take(domain.ResolveAlert(alert_id), on=episode_id)
+async def resolve_alert(
+    episode_id: Token, alert_id: Token, call: Call, body: ResolutionBody | None = None
+) -> Answer:
+    """Close a safety alert, and say where the plan for it is written."""
+    command = domain.ResolveAlert(alert_id, body.plan_ref if body else None)
+    return await call.take(command, on=episode_id)
 
 
 def _entries(instrument: str) -> Callable[[domain.Episode], dict[str, Any]]:

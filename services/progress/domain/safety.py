@@ -35,6 +35,8 @@ class ResolveAlert:
     """A clinician closes an alert."""
 
     alert_id: str
+    plan_ref: str | None = None
+    """Where it is written what was agreed on."""
 
 
 def raise_alert(kind: str, severity: Risk) -> Step:
@@ -111,7 +113,14 @@ def resolve_alert(state: Episode, command: ResolveAlert, moment: Moment) -> Fact
         "The alert cannot be resolved",
         [clinical(moment), Guard("acknowledged", alert.acknowledged, "nobody acknowledged it yet")],
     )
-    return [SafetyAlertResolved(**about(state, moment.actor), alert_id=alert.id, resolved_at=moment.at)]
+    return [
+        SafetyAlertResolved(
+            **about(state, moment.actor),
+            alert_id=alert.id,
+            resolved_at=moment.at,
+            plan_ref=command.plan_ref,
+        )
+    ]
 
 
 def escalate_alert(state: Episode, message: Woke, moment: Moment) -> Facts:

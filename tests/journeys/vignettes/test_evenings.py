@@ -34,6 +34,8 @@ async def test_ivy_and_ike_7_one_item_while_everything_else_improves(own_story: 
     # S1: 90 days; both are there every evening, and nothing stands between Thursday and Monday.
     (begun,) = await albany.said(ivy, "patient_admitted")
     assert (begun["admitted_on"], begun["planned_end_on"]) == ("2026-04-06", "2026-07-05")
+    phq9 = next(r for r in begun["baseline"] if r["instrument"] == "phq9")
+    assert (phq9["total"], phq9["band"]) == (16, "moderately_severe")
     (agreed,) = await albany.said(ivy, "weekly_schedule_agreed")
     assert (agreed["planned_weekly_minutes"], agreed["max_gap_days"]) == (540, 3)
     (safe,) = await albany.signs_plan(ivy, goal("coping_skills"))
@@ -49,6 +51,8 @@ async def test_ivy_and_ike_7_one_item_while_everything_else_improves(own_story: 
     await albany.clock("2026-05-04T17:00")
     assert (await closed_weeks(albany, ivy))["2026-04-27"] == (540, 540, 1000, False)
     await albany.attests(ivy, safe)
+    met = (await albany.said(ivy, "goal_met"))[-1]
+    assert [met[k] for k in ("goal_id", "met_by", "remaining_required")] == [safe, "clinician", 0]
     (first,) = await albany.said(ivy, "step_down_recommended")
     assert (first["kind"], first["from_level"], first["to_level"]) == ("level_change", INTENSIVE, OUTPATIENT)
     assert (first["from_weekly_minutes"], first["to_weekly_minutes"]) == (540, 180)
@@ -92,10 +96,13 @@ async def one_evening(albany: Clinic, ivy: str, ike: str) -> None:
     # S4: taken in hand at 21:02; a screen that says low takes nothing back.
     await albany.clock("2026-05-06T21:02")
     await albany.cares(ivy, f"safety-alerts/{alert['alert_id']}/acknowledge")
+    (taken,) = await albany.said(ivy, "safety_alert_acknowledged")
+    assert (taken["acknowledged_at"], taken["late"]) == ("2026-05-07T01:02:00Z", False)
     await albany.clock("2026-05-06T21:05")
     assert (await albany.measures(ivy, "cssrs", LOW))["band"] == "low"
     (standing,) = (await albany.course(ivy))["alerts"]
     assert (standing["severity"], standing["acknowledged"]) == ("moderate", True)
+    assert await albany.said(ivy, "safety_alert_resolved") == []
     assert len(await albany.said(ivy, "safety_alert_raised")) == 1
 
     # S6: the same alert of Ike's rises, quiet hours or not; more treatment is recommended, and nothing moves.
@@ -114,7 +121,10 @@ async def one_evening(albany: Clinic, ivy: str, ike: str) -> None:
     await albany.clock("2026-05-06T21:18")
     await albany.cares(ike, f"safety-alerts/{risen['alert_id']}/acknowledge")
     (taken,) = await albany.said(ike, "safety_alert_acknowledged")
-    assert taken["late"] is False
+    assert (taken["acknowledged_at"], taken["late"]) == ("2026-05-07T01:18:00Z", False)
+    # Whatever they answered, nobody wrote to either of them.
+    for who in (ivy, ike):
+        assert await albany.told(who, "2026-05-07T00:50", "patient") == []
     await albany.cares(f"/v1/recommendations/{more['recommendation_id']}", "review")
     assert (await albany.course(ike))["state"] == "STEP_UP_PENDING"
 
@@ -130,8 +140,9 @@ async def a_person_closes_the_alert(albany: Clinic, ivy: str) -> None:
     (first,) = await albany.said(ivy, "step_down_recommended")
     (alert,) = (await albany.course(ivy))["alerts"]
     await albany.clock("2026-05-07T10:00")
-    await albany.cares(ivy, f"safety-alerts/{alert['id']}/resolve")
-    assert len(await albany.said(ivy, "safety_alert_resolved")) == 1
+    await albany.cares(ivy, f"safety-alerts/{alert['id']}/resolve", {"plan_ref": "plan-7"})
+    (resolved,) = await albany.said(ivy, "safety_alert_resolved")
+    assert (resolved["plan_ref"], resolved["resolved_at"]) == ("plan-7", "2026-05-07T14:00:00Z")
     second = (await albany.said(ivy, "step_down_recommended"))[-1]
     assert second["recommendation_id"] != first["recommendation_id"]
     assert second["expires_at"] == "2026-05-21T14:00:00Z"

@@ -28,7 +28,8 @@ async def test_art_and_bea_3_one_room_and_two_payers(own_story: OPEN) -> None:
     two = {"group_id": "two", "start_local": "09:00", "end_local": "12:30"} | every_day
     site = {"site_id": "raleigh", "levels": ["2.1"], "capacity": 12}
     await raleigh.does("/v1/groups", site | two, service="scheduling", role="operator")
-    payers = {"art": ("p-1", "commercial"), "bea": ("p-2", "medicaid")}
+    # Abe is like Art, and stays in block one.
+    payers = {"art": ("p-1", "commercial"), "bea": ("p-2", "medicaid"), "abe": ("p-1", "commercial")}
     person = {}
     for name, (payer, plan) in payers.items():
         person[name] = await raleigh.admits(
@@ -39,7 +40,7 @@ async def test_art_and_bea_3_one_room_and_two_payers(own_story: OPEN) -> None:
             given=name.title(),
             birth_date="1988-03-02",
         )
-    art, bea = person["art"], person["bea"]
+    art, bea, abe = person.values()
     # The machine held for Bea what her payer pays, without being told of block two.
     (held,) = await raleigh.said(bea, "seat_held")
     assert ({s["group_id"] for s in held["slots"]}, held["weekly_minutes"]) == ({"two"}, 540)
@@ -82,16 +83,20 @@ async def test_art_and_bea_3_one_room_and_two_payers(own_story: OPEN) -> None:
     await raleigh.meets("2026-03-02", present(art), present(bea), group="two")
     await raleigh.meets("2026-03-04", present(art, late=25), present(bea, late=25), group="two")
     await raleigh.meets("2026-03-06", present(art, left_early=55), present(bea, left_early=55), group="two")
-    lived = [(210, 30), (185, 30), (155, 25)]
+    lived = [(210, 30, 0, 0), (185, 30, 25, 0), (155, 25, 0, 55)]
     for who, creditable, units in ((art, [210, 185, 155], [1, 1, 0]), (bea, [180, 155, 130], [1, 0, 0])):
         attended = (await raleigh.said(who, "session_attended"))[-3:]
-        assert [(a["present_minutes"], a["break_minutes"]) for a in attended] == lived
+        about = ("present_minutes", "break_minutes", "late_minutes", "left_early_minutes")
+        assert [tuple(a[k] for k in about) for a in attended] == lived
         assert [a["creditable_minutes"] for a in attended] == creditable
         parts = [sum(a[f"{k}_minutes"] for k in ("late", "present", "left_early")) for a in attended]
         assert parts == [210, 210, 210]
         await raleigh.clock("2026-03-09T00:01")
         days = [await closed_day(raleigh, who, f"2026-03-0{n}") for n in (2, 4, 6)]
         assert [d["units_used_today"] for d in days] == units
+        assert [d["meets_180_min"] for d in days] == [bool(unit) for unit in units]
+        week = (await raleigh.said(who, "treatment_week_closed"))[-1]
+        assert week["at"].isoformat().startswith("2026-03-09T04:00")
         assert [d["total_creditable_minutes"] for d in days] == creditable
     assert (await closed_weeks(raleigh, art))["2026-03-02"] == (550, 630, 873, False)
     assert (await closed_weeks(raleigh, bea))["2026-03-02"] == (465, 540, 861, True)
@@ -99,9 +104,13 @@ async def test_art_and_bea_3_one_room_and_two_payers(own_story: OPEN) -> None:
         await raleigh.meets(on, present(art), present(bea), group="two")
 
     # S6: Art's payer is P-2 from Monday the 16th on; no day before it is counted again.
+    await raleigh.agrees(abe, *slots("one", MON, WED, FRI), effective_from="2026-03-16")
     await raleigh.clock("2026-03-12T10:00")
     new = COMMERCIAL | {"payer_id": "p-2", "plan_kind": "medicaid", "valid_from": "2026-03-16"}
     await raleigh.does(f"{art.replace('episodes', 'referrals')}/coverage", new)
+    verified = (await raleigh.said(art, "coverage_verified"))[-1]
+    told_of = ("payer_id", "plan_kind", "valid_from")
+    assert [verified[k] for k in told_of] == ["p-2", "medicaid", "2026-03-16"]
     changed = (await raleigh.said(art, "weekly_schedule_changed"))[-1]
     assert [changed[k] for k in ("reason", "effective_from", "planned_weekly_minutes", "version")] == [
         "coverage",
@@ -111,6 +120,12 @@ async def test_art_and_bea_3_one_room_and_two_payers(own_story: OPEN) -> None:
     ]
     assert [s["dow"] for s in changed["slots"]] == [MON, WED, FRI]
     assert await raleigh.said(art, "schedule_infeasible") == []
+    # Whoever is still in block one is no silent pass: 450 minutes are no week, and somebody has a task.
+    await raleigh.does(f"{abe.replace('episodes', 'referrals')}/coverage", new)
+    (infeasible,) = await raleigh.said(abe, "schedule_infeasible")
+    assert (infeasible["cause"], infeasible["wanted_weekly_minutes"]) == ("payer_rules", 540)
+    assert await raleigh.told(abe, "2026-03-12T14:00") == [("week_infeasible", "scheduler")]
+    assert await raleigh.said(abe, "weekly_schedule_changed") == []
     course = await raleigh.course(art)
     assert (course["planned_minutes"], course["weekly_minutes"]) == (540, 540)
     await raleigh.meets("2026-03-13", present(art), present(bea), group="two")
