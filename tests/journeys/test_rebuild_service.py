@@ -1,7 +1,12 @@
 """A schema can be lost: the stream alone gives the books of progress again, row by row."""
 
 import asyncio
+import json
+import math
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import asyncpg
@@ -105,8 +110,95 @@ async def test_every_timeline_begins_with_a_referral_and_leaves_nothing_out(live
         assert sorted(e["id"] for e in told) == sorted(lies)
         assert all(e["summary"] and e["actor"] for e in told)
         known = {e["id"] for e in told}
+        place = {e["id"]: number for number, e in enumerate(told)}
+        assert all(place[e["cause"]["id"]] < n for n, e in enumerate(told) if e["cause"]["in_timeline"])
+        assert [e["at"] for e in told] == sorted(e["at"] for e in told)
         assert all(e["cause"]["in_timeline"] == (e["cause"]["id"] in known) for e in told)
         assert {e["service"] for e in told} >= {"intake", "scheduling", "progress"}
+
+
+@pytest.mark.slow
+@pytest.mark.asyncio(loop_scope="module")
+async def test_outcomes_are_what_the_stream_tells(lived: Stack) -> None:
+    _, stream = await carried(lived)
+    today = datetime.fromisoformat(await now_of(lived)).date()
+    params = {"from": str(today - timedelta(days=365)), "to": str(today)}
+    reported = {r["site_id"]: r for r in call(lived, "/v1/outcomes", **params)["items"]}
+
+    recounted = recount([(c.headers["ce-type"].split(".")[1], json.loads(c.body)) for c in stream])
+
+    assert len(recounted) == 2
+    assert sum(r["never_attended"]["of"] for r in recounted.values()) > 5
+    for site, figures in recounted.items():
+        assert {name: reported[site][name] for name in figures} == figures, site
+
+
+async def now_of(stack: Stack) -> str:
+    async with Timekeeper({n: stack.url(n) for n in SERVICES}, stack.token("operator")) as keeper:
+        return (await keeper.now()).isoformat()
+
+
+def recount(events: list[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """The figures of each site, counted anew from everything that was said, in its order."""
+    people: dict[str, dict[str, Any]] = defaultdict(lambda: {"weeks": {}, "times": Counter(), "last": {}})
+    wrong = {e.get("supersedes_measure_id") for _, e in events}
+    for name, event in events:
+        person = people[event.get("episode_id", "")]
+        person["times"][name] += 1
+        if name == "patient_discharged":
+            person["left"] = event
+        elif name == "treatment_week_closed":
+            person["weeks"][event["week_start"]] = event
+        elif name == "measure_recorded" and event["measure_id"] not in wrong:
+            before = person["last"].get(event["instrument"])
+            at = datetime.fromisoformat(event["administered_at"])
+            if before is None or datetime.fromisoformat(before["administered_at"]) <= at:
+                person["last"][event["instrument"]] = event
+    sites = defaultdict(list)
+    for person in people.values():
+        if "left" in person:
+            sites[person["left"]["site_id"]].append(person)
+    return {site: figures_of(everybody) for site, everybody in sites.items()}
+
+
+def figures_of(everybody: list[dict[str, Any]]) -> dict[str, Any]:
+    clients = [p for p in everybody if p["left"]["reason"] != "never_attended"]
+    left, weeks = [p["left"] for p in clients], [w for p in clients for w in p["weeks"].values()]
+    changed = [m for p in clients for m in p["last"].values() if "change" in m]
+
+    def times(name: str) -> dict[str, Any]:
+        each = [p["times"][name] for p in clients]
+        return {"times": sum(each), "people": share(sum(n > 0 for n in each), len(each))}
+
+    def measured(instrument: str) -> dict[str, Any]:
+        mine = [m for m in changed if m["instrument"] == instrument]
+        mean = Fraction(10 * sum(m["change"] for m in mine), len(mine))
+        return {
+            "instrument": instrument,
+            "of": len(mine),
+            "mean_change_tenths": math.floor(mean + Fraction(1, 2)),
+            "improved": share(sum(m["reliable_change"] == "improved" for m in mine), len(mine)),
+            "deteriorated": share(sum(m["reliable_change"] == "deteriorated" for m in mine), len(mine)),
+        }
+
+    teds = Counter(d["teds_reason"] for d in left)
+    return {
+        "never_attended": share(len(everybody) - len(clients), len(everybody)),
+        "reasons": {reason: share(n, len(left)) for reason, n in teds.items()},
+        "completed": share(teds["completed"], len(left)),
+        "attended_minutes": share(
+            sum(w["creditable_minutes"] for w in weeks), sum(w["scheduled_minutes"] for w in weeks)
+        ),
+        "goals_met": share(sum(d["goals_met"] for d in left), sum(d["goals_total"] for d in left)),
+        "measures": [measured(i) for i in sorted({m["instrument"] for m in changed})],
+        "extensions": times("extension_approved"),
+        "step_ups": times("step_up_approved"),
+        "step_downs": times("step_down_approved"),
+    }
+
+
+def share(count: int, of: int) -> dict[str, Any]:
+    return {"count": count, "of": of, "permille": 1000 * count // of if of else None}
 
 
 @pytest.mark.slow

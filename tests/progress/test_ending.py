@@ -23,7 +23,7 @@ from contracts.progress import (
 )
 from contracts.vocabulary import DischargeReason
 from services.progress import domain
-from services.progress.domain.facts import PRIVATE_FACTS
+from services.progress.domain.facts import PRIVATE_FACTS, WeekNoted
 from tests.progress.story import (
     ADMITTED_ON,
     IOP,
@@ -468,6 +468,10 @@ class TestDischarge:
             *(story.woke(what) for what in ("extension_due", "evaluate", "check_in", "check_in_missed")),
         ):
             assert late == []
+        # What was attended in the last week is counted, and nothing follows from it.
+        assert [type(fact) for fact in story.week("2026-02-02", 0)] == [WeekNoted]
+        assert story.week("2026-02-02", 540, reopened=1)
+        assert [w.creditable_minutes for w in story.state.weeks if w.week_start == date(2026, 2, 2)] == [540]
         for command in (
             STABLE,
             MEETING,

@@ -1,5 +1,6 @@
 """Timeline, caseload, series and outcomes over HTTP, on real servers."""
 
+import time
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -237,6 +238,39 @@ def test_outcomes_count_who_was_discharged_in_the_period(progress: Stack) -> Non
     assert again["attended_minutes"] == {"count": 720, "of": 720, "permille": 1000}
     assert again["stay_days"]["median_tenths"] == 10 * max(1, (left_on - ADMITTED_ON).days)
     assert [m["mean_change_tenths"] for m in again["measures"]] == [-30]
+
+
+def test_outcomes_count_the_week_that_closes_after_the_end_and_no_entry_that_was_wrong(
+    progress: Stack,
+) -> None:
+    person = Person(progress, "ep-recounted")
+    person.admitted(program_id="recounted")
+    person.agreed()
+    person.attended(ADMITTED_ON)
+    person.until(state="ATTENDING")
+    now = datetime.fromisoformat(person.client("operator").get("/v1/clock").json()["now"])
+    advance(person, max(now, local(ADMITTED_ON + timedelta(days=3), "12:00")))
+    wrong = person.post("measures", instrument="phq9", answers=[3] * 8 + [0])
+    assert wrong.status_code == 201, wrong.text
+    (entry,) = wrong.json()["entries"]
+    earlier = datetime.fromisoformat(entry["administered_at"]) - timedelta(hours=3)
+    corrected = {"supersedes": entry["measure_id"], "administered_at": earlier.isoformat()}
+    answer = person.post("measures", instrument="phq9", answers=[0] * 9, **corrected)
+    assert answer.status_code == 201, answer.text
+    assert person.post("discharge", reason="moved").status_code == 201
+    person.on(ADMITTED_ON + timedelta(days=6), "00:00").week("2026-01-12", 360, 540)
+    for _ in range(200):
+        weeks = person.http.get("/v1/episodes/ep-recounted/series").json()["weeks"]
+        if weeks:
+            break
+        time.sleep(0.05)
+
+    period = {"from": "2026-01-01", "to": "2026-12-31", "program_id": "recounted"}
+    (found,) = person.http.get("/v1/outcomes", params=period).json()["items"]
+
+    assert found["attended_minutes"] == {"count": 360, "of": 540, "permille": 666}
+    (change,) = found["measures"]
+    assert (change["mean_change_tenths"], change["improved"]["count"]) == (-120, 1)
 
 
 def test_a_plan_review_comes_into_the_caseload_with_its_day(progress: Stack) -> None:
