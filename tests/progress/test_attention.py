@@ -47,7 +47,7 @@ def test_an_alert_needs_an_answer_until_it_is_closed() -> None:
     assert need(story, "alert").due_at == alert.due_ack_at
     assert need(story, "alert").about == alert.id
     story.do(domain.AcknowledgeAlert(alert.id))
-    assert kinds(story) == ["screening", "alert_open"]
+    assert kinds(story) == ["alert_open", "screening"]
     story.do(domain.ResolveAlert(alert.id))
     assert kinds(story) == ["screening"]
     story.cssrs(0, 0, None, None, None, 0)
