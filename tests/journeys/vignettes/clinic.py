@@ -316,6 +316,10 @@ class Clinic:
         """How treatment stands."""
         return await self.get(episode, role="clinician", service="progress")
 
+    async def transitions(self, episode: str) -> list[str]:
+        """How an episode moved from state to state, by the numbers of the transitions."""
+        return [e["transition"] for e in await self.said(episode, "episode_state_changed")]
+
     async def stage(self, path: str) -> str:
         return str((await self.get(path))["stage"])
 

@@ -275,6 +275,7 @@ async def thirty_days_later(mornings: Mornings, fay: str, flo: str, fen: str) ->
     assert gone["at"].isoformat() == "2026-05-27T19:00:00+00:00"
     assert len(await denver.said(fay, "seat_released")) == 1
     assert (await denver.course(episode(fay)))["state"] == "DISCHARGED"
+    assert await denver.transitions(fay) == ["T13", "T14", "T32"]
 
     # Nobody waits for her any more, and no reminder goes out.
     expected = await mornings.expected(date(2026, 5, 29))

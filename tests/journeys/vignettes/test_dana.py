@@ -311,3 +311,4 @@ async def afterwards(albany: Clinic, dana: str) -> None:
     told = [discharged[k] for k in ("level_at_discharge", "goals_total", "goals_met")]
     assert told == [OUTPATIENT, 4, 4]
     assert (await albany.course(dana))["state"] == "DISCHARGED"
+    assert await albany.transitions(dana) == ["T13", "T14", "T27", "T29", "T30"]

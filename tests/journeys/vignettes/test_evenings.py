@@ -113,7 +113,8 @@ async def one_evening(albany: Clinic, ivy: str, ike: str) -> None:
     assert told == [raised["alert_id"], "high", "2026-05-07T01:25:00Z"]
     (more,) = await albany.said(ike, "step_up_recommended")
     assert (more["trigger"], more["urgency"]) == ("safety", "urgent")
-    assert (await albany.course(ike))["state"] == "ATTENDING"
+    assert more["to_weekly_minutes"] > more["from_weekly_minutes"] == 540
+    assert await albany.transitions(ike) == ["T13", "T14"]
     assert await told_since(albany, ike, "2026-05-07T01:10") == {
         ("safety_alert", "clinician"),
         ("review_step_up", "clinician"),
@@ -127,6 +128,7 @@ async def one_evening(albany: Clinic, ivy: str, ike: str) -> None:
         assert await albany.told(who, "2026-05-07T00:50", "patient") == []
     await albany.cares(f"/v1/recommendations/{more['recommendation_id']}", "review")
     assert (await albany.course(ike))["state"] == "STEP_UP_PENDING"
+    assert await albany.transitions(ike) == ["T13", "T14", "T23"]
 
 
 async def told_since(clinic: Clinic, episode: str, instant: str) -> set[tuple[str, str]]:
