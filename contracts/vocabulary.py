@@ -3,11 +3,14 @@
 import re
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 _UNPRINTABLE = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f\\ud800-\\udfff]")
+
+
+_When = TypeVar("_When", date, datetime)
 
 
 def _printable(value: str) -> str:
@@ -17,11 +20,11 @@ def _printable(value: str) -> str:
     return value
 
 
-def told_everywhere(moment: datetime) -> datetime:
-    """Refuse what has no wall time in some zone; a database takes the very ends for infinity."""
-    if not 1 < moment.year < 9999:
-        raise ValueError("an instant at the end of time")
-    return moment
+def told_everywhere(when: _When) -> _When:
+    """Refuse a day or an instant that some zone has not; a database takes the very ends for infinity."""
+    if not 1 < when.year < 9999:
+        raise ValueError("the end of time")
+    return when
 
 
 Token = Annotated[
@@ -44,7 +47,7 @@ LocalTime = Annotated[
 ]
 Zone = Annotated[str, Field(pattern=r"^[A-Za-z0-9_+/-]{1,64}$", description="IANA time zone.")]
 Instant = Annotated[AwareDatetime, AfterValidator(told_everywhere)]
-Day = date
+Day = Annotated[date, AfterValidator(told_everywhere)]
 
 
 class Part(BaseModel):

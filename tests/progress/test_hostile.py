@@ -91,6 +91,19 @@ def test_a_zone_that_is_a_folder_parks_one_person_and_the_lane_goes_on(progress:
     assert parked(progress, "ep-folder-heard") == [("ep-folder", "rule_failed")]
 
 
+def test_nobody_who_came_when_time_began_hides_the_caseload(progress: Stack) -> None:
+    id = "ep-first"
+    subject, headers, body = admitted(progress, id, tz="Asia/Tokyo")
+    first = json.dumps({**json.loads(body), "admitted_on": "0001-01-01"}).encode()
+    publish(progress, subject, headers, first)
+    person = Person(progress, id)
+    person.missed("2026-01-14", 5)
+    attending(progress, neighbour_of(id))
+
+    assert parked(progress, f"{id}-heard") == [(id, "unreadable")]
+    assert person.http.get("/v1/caseload").status_code == 200
+
+
 def test_what_another_network_says_about_a_person_changes_and_shows_nothing(progress: Stack) -> None:
     person = attending(progress, "ep-north")
     before = person.view()
