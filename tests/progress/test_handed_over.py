@@ -287,3 +287,13 @@ def test_whatever_happens_to_them_the_journal_alone_rebuilds_the_episode(
         f"alert_due:{a.id}" for a in story.state.alerts if not a.acknowledged and not story.state.over
     }
     assert {what for what in story.wakes if what.startswith("alert_due")} == unheeded
+
+
+@pytest.mark.parametrize("severity", list(Risk))
+def test_whatever_its_severity_somebody_else_is_told_again_and_again(severity: Risk) -> None:
+    story = admitted_with(handed(severity=severity))
+    patience = rulebook().intake.escalate_minutes.get(severity, 480)
+
+    story.up_to(DUE + timedelta(minutes=patience))
+
+    assert [e.escalation for e in story.said(SafetyAlertEscalated)] == [1, 2]

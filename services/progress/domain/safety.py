@@ -148,10 +148,16 @@ def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
     return {
         f"alert_due:{a.id}": a.due_ack_at
         if a.escalated_at is None
-        else a.escalated_at + timedelta(minutes=rules.intake.escalate_minutes[a.severity])
+        else a.escalated_at + _patience(a.severity, rules)
         for a in state.alerts
         if not a.acknowledged
     }
+
+
+def _patience(severity: Risk, rules: Rulebook) -> timedelta:
+    """How long nobody else is told; what was handed over with a lesser severity than ours is told on too."""
+    minutes = rules.intake.escalate_minutes
+    return timedelta(minutes=minutes.get(severity, max(minutes.values())))
 
 
 def _alert(state: Episode, alert_id: str) -> Alert:
