@@ -174,7 +174,8 @@ class Story:
         if state.stage == "STEP_UP_PENDING":
             assert state.review_trigger
         if state.over:
-            assert self.wakes == {}
+            unseen = {f"alert_due:{a.id}" for a in state.alerts if not a.acknowledged and not state.died}
+            assert self.wakes.keys() <= unseen
             assert state.step_down is state.step_up is state.extension is None
 
     # What the other services say.

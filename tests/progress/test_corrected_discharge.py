@@ -121,6 +121,15 @@ def test_a_measure_from_before_the_end_is_an_exit_measure_and_an_alarm_an_alarm(
     assert len(story.said(SafetyAlertRaised)) == ill
 
 
+def test_for_somebody_who_died_nobody_is_alarmed() -> None:
+    story = left()
+    story.do(domain.RecordDeath())
+    story.phq9(0, 0, 0, 0, 0, 0, 0, 0, 1, administered_at=local(LEFT_ON, "09:00"))
+
+    assert story.last(MeasureRecorded).flags == ("item_9",)
+    assert story.said(SafetyAlertRaised) == []
+
+
 def test_a_measure_from_after_the_end_is_none_of_the_episode() -> None:
     story = left()
     after = domain.RecordMeasure("phq9", (0,) * 9, local(date(2026, 2, 4), "00:00"))

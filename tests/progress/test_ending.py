@@ -17,6 +17,7 @@ from contracts.progress import (
     LevelOfCareChanged,
     PatientDischarged,
     RecommendationDeclined,
+    SafetyAlertEscalated,
     StepDownApproved,
     StepUpApproved,
     StepUpRecommended,
@@ -458,7 +459,7 @@ class TestDischarge:
         story.phq9(0, 0, 0, 0, 0, 0, 0, 0, 1)
         story.do(domain.ReportSubstanceUse("self", date(2026, 2, 2), "relapse"))
         story.on("2026-03-30").do(leaving(DischargeReason.MOVED))
-        assert story.wakes == {}
+        assert [what.partition(":")[0] for what in story.wakes] == ["alert_due"]
 
         for late in (
             story.attended("2026-03-31"),
@@ -479,6 +480,17 @@ class TestDischarge:
             leaving(DischargeReason.MOVED),
         ):
             story.refuses(command, code="episode_over")
+
+    def test_an_alert_that_nobody_took_in_hand_is_passed_on_after_the_end_until_a_death(self) -> None:
+        story = attending()
+        story.cssrs(1, 1, 1, 1, 0, 0)
+        story.do(leaving(DischargeReason.MOVED))
+        story.up_to(story.now + timedelta(minutes=31))
+        assert [e.escalation for e in story.said(SafetyAlertEscalated)] == [1, 2]
+
+        story.do(domain.RecordDeath())
+        assert story.wakes == {}
+        assert story.woke(f"alert_due:{story.state.alerts[0].id}") == []
 
     def test_an_alert_outlives_the_episode_until_a_person_resolves_it(self) -> None:
         story = attending()

@@ -16,9 +16,6 @@ import pytest
 
 from contracts.decisions import Refused, Woke
 from contracts.progress import (
-    ReferralLoopClosed,
-    SafetyAlertAcknowledged,
-    SafetyAlertResolved,
     StepDownApproved,
 )
 from contracts.rulebook import rulebook
@@ -35,7 +32,6 @@ from tests.progress.story import SOBER, SYSTEM, Story, authorized
 LIVES, STEPS = int(os.environ.get("HANDRAIL_SEQUENCES", "60")), 60
 ZONES = ("Pacific/Pago_Pago", "America/Havana", "America/New_York", "Africa/Cairo", "Pacific/Kiritimati")
 ANN = Actor(type=ActorType.USER, id="ann", role="clinician")
-STILL_SAID = (SafetyAlertAcknowledged, SafetyAlertResolved, ReferralLoopClosed)
 MOST_A_DAY = 200
 TRAVEL = domain.HoldReason.TRAVEL
 
@@ -133,6 +129,7 @@ class Drawn(Story):
         assert not state.alerts or needs[0].kind.startswith("alert")
         assert {a.id for a in state.alerts} <= {need.about for need in needs}
         assert not (state.alerts and any(isinstance(f, StepDownApproved) for f in facts))
+        assert not (state.died and self.wakes)
         band = rulebook().band(state.level, state.age_band)
         assert state.tapering or state.weekly_minutes >= band.min_minutes
         named = awaited(state, self.moment())
@@ -193,6 +190,7 @@ ACTS: tuple[tuple[float, Callable[[Drawn], Any]], ...] = (
     (4, Drawn.back),
     (1, Drawn.ended),
     (0.2, lambda s: s.do(domain.DischargePatient(s.r.choice(list(DischargeReason))))),
+    (0.2, lambda s: s.do(domain.RecordDeath())),
     (1, lambda s: s.attest()),
     (1, lambda s: s.phq9_total(s.r.choice((4, 12, 17, 18)))),
     (1, lambda s: s.phq9(*[0] * 8, 1)),
@@ -211,8 +209,5 @@ def test_whatever_is_drawn_what_must_hold_holds() -> None:
         drawn = Drawn(seed)
         for _ in range(STEPS):
             (act,) = drawn.r.choices([a for _, a in ACTS], [weight for weight, _ in ACTS])
-            over, said = drawn.state.over, len(drawn.journal)
             with suppress(Refused):
                 act(drawn)
-            if over:
-                assert all(isinstance(fact, STILL_SAID) for fact in drawn.journal[said:])

@@ -61,8 +61,8 @@ def record_measure(state: Episode, command: RecordMeasure, moment: Moment) -> Fa
     followed = is_followed(scale)
     fact = (_measured if followed else _profiled)(state, scored, scale, at, command.supersedes, moment)
     if state.over:
-        # Nobody is asked about use any more; an alarm is one at any time.
-        told = then(state, moment, [fact], *_alerts(scored, at))
+        # Nobody is asked about use any more; an alarm is one as long as the person lives.
+        told = then(state, moment, [fact], *([] if state.died else _alerts(scored, at)))
         return known_since(state, told, "measure_recorded", moment)
     return then(
         state,

@@ -127,7 +127,7 @@ def escalate_alert(state: Episode, message: Woke, moment: Moment) -> Facts:
     """Nobody acknowledged in time: the lateness is kept, the next is told, and again until somebody does."""
     alert_id = message.what.partition(":")[2]
     alert = next((a for a in state.alerts if a.id == alert_id), None)
-    if state.over or alert is None or alert.acknowledged or moment.at < alert.due_ack_at:
+    if state.died or alert is None or alert.acknowledged or moment.at < alert.due_ack_at:
         return []
     rules = moment.rules.intake
     escalated = SafetyAlertEscalated(
@@ -144,7 +144,9 @@ def escalate_alert(state: Episode, message: Woke, moment: Moment) -> Facts:
 
 
 def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
-    """When each alert that nobody acknowledged is due, and due again after every escalation."""
+    """When each alert that nobody acknowledged is due, and again after every escalation, until a death."""
+    if state.died:
+        return {}
     return {
         f"alert_due:{a.id}": a.due_ack_at
         if a.escalated_at is None

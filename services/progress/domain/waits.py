@@ -40,10 +40,9 @@ _AREAS: tuple[Callable[[Episode, Rulebook], Mapping[str, datetime]], ...] = (
 
 
 def waits(state: Episode, rules: Rulebook) -> dict[str, datetime]:
-    """What to be woken for, and when; nothing once the episode is over."""
-    if state.over:
-        return {}
-    return {what: at for area in _AREAS for what, at in area(state, rules).items()}
+    """What to be woken for, and when; once the episode is over only for an alert that nobody took in hand."""
+    areas = (safety.waits,) if state.over else _AREAS
+    return {what: at for area in areas for what, at in area(state, rules).items()}
 
 
 def awaited(state: Episode, moment: Moment) -> dict[str, datetime]:

@@ -183,7 +183,7 @@ def measure(p: Person, at: datetime, total: int, item_9: bool, taken: datetime |
     if before_treatment:
         p.baseline = total
     p.say("MeasureRecorded")
-    if item_9 and not any(a.kind == "suicide_risk" for a in p.open_alarms()):
+    if item_9 and not p.died and not any(a.kind == "suicide_risk" for a in p.open_alarms()):
         p.alarms.append(Alarm("suicide_risk", "moderate", midnight(after(day_of(at), 1))))
         p.say("SafetyAlertRaised")
         p.reached.add("alarm")
@@ -263,15 +263,13 @@ def outreach(p: Person, at: datetime, channel: str, reached: bool) -> None:
 
 def due(p: Person) -> list[tuple[datetime, str]]:
     """Every instant at which time alone may change something, and what."""
-    if p.over:
-        return []
     found = [(a.expires, "expiry") for a in p.advice if a.open]
     if p.stage == "ATTENDING" and not p.held:
         found.append((ripe(p), "judge"))
     if p.taper is not None and not p.taper.over and p.in_treatment:
         found.append((midnight(after(p.taper.until, 1)), "taper_over"))
     for number, alarm in enumerate(p.alarms):
-        if alarm.open and not alarm.acknowledged:
+        if alarm.open and not alarm.acknowledged and not p.died:
             late = timedelta(minutes=ESCALATE_MINUTES[alarm.severity] * alarm.escalations)
             found.append((alarm.due + late, f"escalate:{number}"))
     return found

@@ -208,7 +208,7 @@ class Life:
 
 
 def everything_due(p: Person) -> list[tuple[datetime, str]]:
-    return [] if p.over else course.due(p) + rest.due(p) + ending.due_calls(p)
+    return course.due(p) + ([] if p.over else rest.due(p) + ending.due_calls(p))
 
 
 def ring(p: Person, at: datetime, what: str) -> None:
