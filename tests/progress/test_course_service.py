@@ -93,5 +93,6 @@ def test_a_death_is_said_at_once_and_after_the_end_too(progress: Stack) -> None:
     assert person.post("hold", reason="family", expected_return_on="2027-01-01").status_code == 409
 
     moved = attending(progress, "ep-moved")
+    assert moved.post("discharge", reason="moved", stay_in_touch=True).status_code == 409
     assert said(moved, "discharge", reason="moved") == ["patient_discharged", "episode_state_changed"]
     assert said(moved, "death", died_on="2026-01-14") == ["patient_died"]

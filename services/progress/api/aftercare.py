@@ -57,7 +57,7 @@ async def record_check_in(episode_id: Token, body: CheckInBody, call: Call) -> A
 
 @routes.post("/v1/episodes/{episode_id}/alumni", status_code=201)
 async def enrol_alumni(episode_id: Token, body: AlumniBody, call: Call) -> Answer:
-    """Enrol a person who finished aftercare with the alumni."""
+    """Enrol a person who finished aftercare with the alumni, after the discharge too."""
     return await call.take(domain.EnrolAlumni(body.consented), on=episode_id)
 
 

@@ -62,6 +62,7 @@ class DischargeBody(Body):
     readmission_eligible: bool = True
     detail_code: Token | None = None
     died_on: Day | None = None
+    stay_in_touch: bool = False
 
 
 class DeathBody(Body):

@@ -80,6 +80,7 @@ _DETAIL = (
     "tasks",
     "extension",
     "aftercare",
+    "alumni_since",
     "hold",
     "tasks",
     "reassessments",

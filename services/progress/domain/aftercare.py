@@ -162,12 +162,16 @@ def ask_check_in(state: Episode, _message: Woke, moment: Moment) -> Facts:
 
 
 def record_check_in(state: Episode, command: RecordCheckIn, moment: Moment) -> Facts:
-    """A call reached the person or did not; who is at risk or relapsed may come back to treatment."""
-    running(state)
+    """A call reached the person or did not; who is at risk or relapsed may come back to treatment.
+
+    After the end the way back is a referral, and a call is kept as a contact.
+    """
+    if not state.in_touch:
+        running(state)
     plan = state.aftercare
     today = state.day(moment.at)
     # An alumnus is called by nobody's calendar: whoever speaks to one may say how they are (T28).
-    unasked = state.stage is Stage.ALUMNI and command.reached
+    unasked = (state.stage is Stage.ALUMNI or state.in_touch) and command.reached
     due_on = today if unasked else plan.due_on if plan and state.stage is Stage.AFTERCARE else None
     if plan is None or due_on is None:
         raise Refused("no_check_in_due", "No check-in call is due.", state=state.stage)
@@ -207,8 +211,10 @@ def miss_check_in(state: Episode, _message: Woke, moment: Moment) -> Facts:
 
 
 def enrol_alumni(state: Episode, command: EnrolAlumni, moment: Moment) -> Facts:
-    """Aftercare is over and the person wants to stay in touch (T29)."""
-    running(state)
+    """Aftercare is over and the person wants to stay in touch (T29), or wants it after the end (T30)."""
+    if state.over:
+        require("alumni_refused", "The person cannot be enrolled", in_touch_guards(state, command.consented))
+        return kept_in_touch(state, moment)
     require(
         "alumni_refused",
         "The person cannot be enrolled",
@@ -218,12 +224,26 @@ def enrol_alumni(state: Episode, command: EnrolAlumni, moment: Moment) -> Facts:
             aftercare_is_over(state, moment),
         ],
     )
-    today = state.day(moment.at)
     return [
         *close_all(state, "superseded"),
-        AlumniEnrolled(**about(state, moment.actor), enrolled_on=today),
+        *kept_in_touch(state, moment),
         moved(state, moment, Stage.ALUMNI, "T29"),
     ]
+
+
+def in_touch_guards(state: Episode, consented: bool) -> list[Guard]:
+    """Who had aftercare may be kept in touch with when the episode is over, once they say so."""
+    return [
+        Guard("consent", consented, "the person has not consented"),
+        Guard("aftercare", state.aftercare is not None, "the person had no aftercare to stay in touch after"),
+        Guard("not_enrolled", state.alumni_since is None, "the person is enrolled already"),
+        Guard("alive", not state.died, "the person has died"),
+    ]
+
+
+def kept_in_touch(state: Episode, moment: Moment) -> Facts:
+    """From today on the person is called as an alumnus."""
+    return [AlumniEnrolled(**about(state, moment.actor), enrolled_on=state.day(moment.at))]
 
 
 def aftercare_is_over(state: Episode, moment: Moment) -> Guard:

@@ -7,7 +7,7 @@ from datetime import date
 from contracts.decisions import Guard, Moment, Refused, require
 from contracts.progress import PatientDied, PatientDischarged
 from contracts.vocabulary import DischargeReason
-from services.progress.domain.aftercare import aftercare_is_over
+from services.progress.domain.aftercare import aftercare_is_over, in_touch_guards, kept_in_touch
 from services.progress.domain.course import attempts_in_vain
 from services.progress.domain.ended import figures, said_again
 from services.progress.domain.extension import drop_extension
@@ -47,6 +47,8 @@ class DischargePatient:
     readmission_eligible: bool = True
     detail_code: str | None = None
     died_on: date | None = None
+    stay_in_touch: bool = False
+    """Whether the person consents to be called as an alumnus after the end (T30)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def discharge_patient(state: Episode, command: DischargePatient, moment: Moment)
     if command.reason is DischargeReason.DECEASED:
         return record_death(state, RecordDeath(command.died_on), moment)
     require("discharge_refused", "The patient cannot be discharged", _guards(state, command, moment))
-    return _ended(state, command, state.day(moment.at), moment)
+    ended = _ended(state, command, state.day(moment.at), moment)
+    return [*ended, *kept_in_touch(state, moment)] if command.stay_in_touch else ended
 
 
 def record_death(state: Episode, command: RecordDeath, moment: Moment) -> Facts:
@@ -131,9 +134,10 @@ def days_away(state: Episode, today: date) -> int:
 
 def _guards(state: Episode, command: DischargePatient, moment: Moment) -> list[Guard]:
     asked = _ASKED.get(command.reason)
+    touch = in_touch_guards(state, consented=True) if command.stay_in_touch else []
     if command.reason is DischargeReason.ADMINISTRATIVE:
-        return _administrative(state, command, moment)
-    return [clinical(moment), *(asked(state, command, moment) if asked else [])]
+        return [*_administrative(state, command, moment), *touch]
+    return [clinical(moment), *(asked(state, command, moment) if asked else []), *touch]
 
 
 def _administrative(_state: Episode, command: DischargePatient, moment: Moment) -> list[Guard]:

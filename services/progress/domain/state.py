@@ -135,6 +135,8 @@ class Episode:
     aftercare: Aftercare | None = None
     discharged_on: date | None = None
     ended: Ended | None = None
+    alumni_since: date | None = None
+    """From when the person consented to be kept in touch with; that outlives the episode."""
     hold: Hold | None = None
     """Treatment rests, or will from an agreed day on."""
     rests: tuple[Rest, ...] = ()
@@ -157,6 +159,11 @@ class Episode:
     def treated(self) -> bool:
         """Whether the program itself still goes on: not after it, nor ended."""
         return self.stage not in _AFTER_TREATMENT
+
+    @property
+    def in_touch(self) -> bool:
+        """Whether nothing but contact with an alumnus is left of the episode."""
+        return self.over and self.alumni_since is not None and not self.died
 
     @property
     def held(self) -> bool:

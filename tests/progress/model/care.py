@@ -188,6 +188,7 @@ class Care:
             ),
             "advice": [self._advice(s.recommendation(way)) for way in WAYS.values()],
             "last_service": s.last_attended_on,
+            "alumnus": s.alumni_since is not None,
             "screening": s.screening and s.screening.due_on,
         }
 
@@ -238,6 +239,7 @@ def look(p: Person) -> dict[str, Any]:
         "alarms": sorted((a.kind, a.severity, a.acknowledged, a.escalations, a.due) for a in p.open_alarms()),
         "advice": [advice("down"), advice("up")],
         "last_service": p.last_service,
+        "alumnus": p.alumnus,
         "screening": p.screening,
     }
 

@@ -147,6 +147,7 @@ def _discharge(_care: Care, reason: str, papers: frozenset[str]) -> Any:
         receiving_accepted="receiving_accepted" in papers,
         handoff_basis=basis,
         written_notice="written_notice" in papers,
+        stay_in_touch="stay_in_touch" in papers,
     )
 
 

@@ -19,7 +19,7 @@ left:coverage_ended left:deceased left:declined_further left:dropped_out_no_cont
 left:hospitalized_medical left:incarcerated left:left_against_advice left:moved left:never_attended
 left:other left:transferred_higher_level left:transferred_lower_level left:transferred_other_provider
 loop_closed of_age planned_end_passed referred relapse responded screening screening_due superseded
-superseded_up taper_over unused withdrawn
+superseded_up taper_over unused withdrawn alumni in_touch
 """
 
 _REFUSED = """
@@ -50,6 +50,7 @@ respond:band respond:clinical_role respond:expected_return_on respond:not_held r
 resume:clinical_role resume:episode_over resume:not_on_hold resume:reassessed resume:rescreened
 review:clinical_role review:not_expired review:not_held review:open review:state review:step_up
 tested:episode_over tested:used_in_future unused:by_machine unused:clinical_role unused:standing
-use:episode_over use:used_in_future
+use:episode_over use:used_in_future alumni:aftercare alumni:not_enrolled alumni:alive discharge:aftercare
+discharge:not_enrolled
 """
 REACHED, REFUSED = tuple(_REACHED.split()), tuple(_REFUSED.split())

@@ -139,7 +139,7 @@ def take(p: Person, a: Advice, effective: date) -> None:
         p.taper, p.tapered = Taper(effective, a.until or after(effective, TAPER_DAYS - 1)), True
         p.tapers.append(p.taper)
     if a.kind == "readmit":
-        p.calls, p.extended, p.tapered = None, False, False
+        p.calls, p.extended, p.tapered, p.alumnus = None, False, False, False
         p.planned_end, p.treated_since = after(effective, DEFAULT_DAYS), effective
         p.move("ATTENDING", "T28")
     elif a.way == "up":

@@ -83,9 +83,10 @@ def call_missed(p: Person) -> None:
 
 
 def check_in(p: Person, at: datetime, reached: bool, status: str) -> None:
-    if p.over:
+    touch = p.over and p.alumnus and not p.died
+    if p.over and not touch:
         raise No("episode_over")
-    alumnus = p.stage == "ALUMNI" and reached
+    alumnus = (p.stage == "ALUMNI" or touch) and reached
     if p.calls is None or not (alumnus or (p.stage == "AFTERCARE" and p.calls.due)):
         raise No("no_check_in_due")
     if not reached:
@@ -103,15 +104,29 @@ def calls_over(p: Person, at: datetime) -> bool:
 
 
 def alumni(p: Person, at: datetime, role: str, consented: bool) -> None:
-    """T29."""
+    """T29; after the end nothing but contact is left."""
+    if p.over:
+        unless(consent=consented, **in_touch(p))
+        keep_in_touch(p)
+        return
     unless(
         state=p.stage == "AFTERCARE",
         aftercare_over=calls_over(p, at),
         consent=consented,
     )
-    p.say("AlumniEnrolled")
+    keep_in_touch(p)
     p.close()
     p.move("ALUMNI", "T29")
+
+
+def in_touch(p: Person) -> dict[str, bool]:
+    return {"aftercare": p.calls is not None, "not_enrolled": not p.alumnus, "alive": not p.died}
+
+
+def keep_in_touch(p: Person) -> None:
+    p.alumnus = True
+    p.say("AlumniEnrolled")
+    p.reached.add("in_touch" if p.over else "alumni")
 
 
 def discharge(p: Person, at: datetime, role: str, reason: str, papers: frozenset[str]) -> None:
@@ -139,8 +154,12 @@ def discharge(p: Person, at: datetime, role: str, reason: str, papers: frozenset
         guards["transfer_approved"] = emergency or approved or reviewed
         guards["receiving_accepted"] = emergency or "receiving_accepted" in papers
         guards["handoff_basis"] = emergency or "consent" in papers
+    if "stay_in_touch" in papers and reason != "deceased":
+        guards |= in_touch(p)
     unless(**guards)
     leave(p, at, reason)
+    if "stay_in_touch" in papers and reason != "deceased":
+        keep_in_touch(p)
 
 
 def away(p: Person, today: date, *, never: bool) -> dict[str, bool]:

@@ -15,7 +15,10 @@ from tests.progress.model.person import DEFAULT_DAYS, No, Person, after, day_of,
 
 ADMITTED = date(2026, 1, 13)
 OTHER_ROLES = ("admissions", "scheduler", "biller")
-AFTER_THE_END = ("acknowledge", "resolve", "death", "close_loop", "unused", "measure", "late_measure")
+AFTER_THE_END = {
+    *("acknowledge", "resolve", "death", "close_loop"),
+    *("unused", "measure", "late_measure", "alumni", "check_in"),
+}
 Step = tuple[Any, ...]
 
 

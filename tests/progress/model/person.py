@@ -206,6 +206,7 @@ class Person:
     totals: list[tuple[int, bool]] = field(default_factory=list)
     measured: list[tuple[date, int]] = field(default_factory=list)
     taken: list[datetime] = field(default_factory=list)
+    alumnus: bool = False
     left_on: date | None = None
     """The day of the discharge."""
     alarms: list[Alarm] = field(default_factory=list)

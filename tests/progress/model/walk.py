@@ -77,6 +77,7 @@ class Walk:
                 (0.8 if p.reports else 0, self.unused),
                 (1, self.leave),
                 (1, self.check_in),
+                (1 if p.calls else 0.1, self.alumni),
                 (1, self.stale),
                 (0.3, self.death),
                 (0.1, self.of_age),
@@ -406,6 +407,8 @@ class Walk:
         papers = frozenset(paper for paper in PAPERS if r.random() < 0.85)
         if r.random() < 0.8:
             papers -= {"emergency"}
+        if r.random() < (0.3 if life.p.calls else 0.03):
+            papers |= {"stay_in_touch"}
         return [("discharge", self.role(), reason, papers)]
 
     def of_age(self, _life: Life) -> list[Step]:

@@ -46,6 +46,11 @@ def _call_missed(state: Episode, _fact: said.CheckInMissed) -> Episode:
     return _call(state, due_on=None, missed=state.aftercare.missed + 1 if state.aftercare else 0)
 
 
+@on(said.AlumniEnrolled)
+def _kept_in_touch(state: Episode, fact: said.AlumniEnrolled) -> Episode:
+    return replace(state, alumni_since=fact.enrolled_on)
+
+
 @on(said.CommunityReferralMade)
 def _referred(state: Episode, fact: said.CommunityReferralMade) -> Episode:
     made = Outward(fact.community_referral_id, fact.kind, fact.referred_on, fact.follow_up_on)

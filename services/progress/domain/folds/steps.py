@@ -109,6 +109,7 @@ def _up_approved(state: Episode, fact: said.StepUpApproved) -> Episode:
             closed,
             planned_end_on=fact.planned_end_on,
             aftercare=None,
+            alumni_since=None,
             extended=False,
             readmitted_on=fact.effective_on,
             tapered=False,
