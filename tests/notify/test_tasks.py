@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.event import PatientEvent
-from contracts.progress import MeasuresDue, SubstanceUseReported
+from contracts.progress import MeasuresDue, ScreeningDue, SubstanceUseReported
 from deploy.local.contract_examples import example_of
 from services.notify import domain
 from services.notify.app import service
@@ -38,6 +38,10 @@ CASES: list[tuple[type[PatientEvent], dict[str, Any]]] = [
 
 def test_use_that_a_person_confirmed_asks_nothing_of_anybody() -> None:
     assert domain.raise_task(stranger(), example(SubstanceUseReported), moment()) == []
+
+
+def test_a_screen_that_an_alert_asks_for_already_is_no_second_task() -> None:
+    assert domain.raise_task(stranger(), example(ScreeningDue, because="item_9"), moment()) == []
 
 
 @pytest.mark.parametrize(("kind", "changes"), CASES)

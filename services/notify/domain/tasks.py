@@ -76,8 +76,6 @@ def _units(event: AuthorizationRunningLow, _person: Person) -> Words:
     }
 
 
-_SCREEN = {"item_9": "an answer on a form speaks of death", "absence": "back after days away"}
-
 TASKS: Mapping[type[PatientEvent], Task] = {
     AuthorizationRunningLow: Task(
         lambda e: "authorization_ended" if e.ended else "authorization_low",
@@ -107,7 +105,8 @@ TASKS: Mapping[type[PatientEvent], Task] = {
         lambda e: "plan_review_overdue" if e.overdue else "plan_review_due",
         lambda e, _: {"date": say_day(e.due_on)},
     ),
-    ScreeningDue: Task("screening_due", lambda e, _: {"because": _SCREEN[e.because]}),
+    # An answer that speaks of death has raised an alert, and whoever takes that in hand screens.
+    ScreeningDue: Task(lambda e: "screening_due" if e.because == "absence" else "", lambda *_: {}),
     MeasuresMissed: Task("measures_missed", lambda e, _: {"date": say_day(e.due_on)}),
     SubstanceUseReported: Task(
         lambda e: "" if e.confirmed else "use_unconfirmed", lambda *_: {}, lambda e: e.report_id

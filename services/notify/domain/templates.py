@@ -139,7 +139,9 @@ _ALL = (
     _staff("plan_overdue", "clinician", "{number} sessions attended and no plan signed: it is overdue."),
     _staff("plan_review_due", "clinician", "The plan must be reviewed by {date}."),
     _staff("plan_review_overdue", "clinician", "The plan should have been reviewed by {date}."),
-    _staff("screening_due", "clinician", "Ask this person about suicide today, and record it: {because}."),
+    _staff(
+        "screening_due", "clinician", "Back after days away: ask this person about suicide, and record it."
+    ),
     _staff("measures_missed", "care_team", "The form that was due on {date} was not filled in. Ask for it."),
     _staff(
         "use_unconfirmed",
