@@ -149,6 +149,29 @@ class TestOffTrack:
         assert story.last(MeasureRecorded).off_track is None
 
 
+@pytest.mark.parametrize(
+    ("total", "change", "response", "remission"),
+    [
+        (17, "deteriorated", False, False),
+        (16, "none", False, False),
+        (8, "none", False, False),
+        (7, "improved", False, False),
+        (6, "improved", True, False),
+        (5, "improved", True, False),
+        (4, "improved", True, True),
+    ],
+)
+def test_each_number_of_a_phq9_counts_from_its_own_edge(
+    total: int, change: str, response: bool, remission: bool
+) -> None:
+    """From a start of 12: five points are reliable, half of it is a response, below five is remission."""
+    story = attending()
+    story.phq9_total(total)
+
+    measured = story.last(MeasureRecorded)
+    assert (measured.reliable_change, measured.response, measured.remission) == (change, response, remission)
+
+
 class TestProfiles:
     def test_an_instrument_without_a_total_is_held_against_the_start_and_the_one_before(self) -> None:
         story = begun(baseline("bam", use=4, risk=12, protective=11))
