@@ -145,7 +145,7 @@ def recount(events: list[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, Any
     for name, event in events:
         person = people[event.get("episode_id", "")]
         person["times"][name] += 1
-        if name == "patient_discharged":
+        if name in ("patient_discharged", "discharge_corrected"):
             person["left"] = event
         elif name == "treatment_week_closed":
             person["weeks"][event["week_start"]] = event

@@ -72,6 +72,7 @@ def known(progress: Stack) -> dict[str, str]:
         "homework_id": homework["homework_id"],
         "referral_id": view["outward"][0]["id"],
         "recommendation_id": view["recommendations"][0]["id"],
+        "report_id": used.json()["report_id"],
         "task_id": "any",
     }
 
