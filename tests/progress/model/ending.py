@@ -185,7 +185,7 @@ def leave(p: Person, at: datetime, reason: str, day: date | None = None) -> None
         transition = "T15"
     elif p.stage not in BEFORE_AFTERCARE:
         transition = "T30"
-    elif p.resting(today):
+    elif p.resting(day_of(at)):
         transition = "T19"
     else:
         transition = "T25" if reason == "transferred_higher_level" else "T32"
