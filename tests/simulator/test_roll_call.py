@@ -1,31 +1,34 @@
-"""Rolls are called at few moments, each while all of its sessions run."""
+"""Rolls are called at few moments, each before anybody is counted as absent."""
 
 from datetime import UTC, date, datetime, timedelta
 
-from deploy.local.simulator.roll_call import AFTER_START, BEFORE_END, Meeting, moments
+from contracts.rulebook import rulebook
+from deploy.local.simulator.roll_call import AFTER_START, IN_TIME, Meeting, moments
 from deploy.local.simulator.scene import Site
 
 DAY = date(2026, 1, 5)
 SITE = Site("north", "America/New_York")
 
 
-def meeting(start: int, minutes: int = 180) -> Meeting:
-    begins = datetime(2026, 1, 5, start, tzinfo=UTC)
-    ends = begins + timedelta(minutes=minutes)
-    return Meeting(SITE, DAY, f"s{start}", begins + AFTER_START, ends - BEFORE_END, ("e1",))
+def meeting(start: int, minute: int = 0) -> Meeting:
+    begins = datetime(2026, 1, 5, start, minute, tzinfo=UTC)
+    return Meeting(SITE, DAY, f"s{start}:{minute}", begins + AFTER_START, begins + IN_TIME, ("e1",))
 
 
-def test_sessions_that_run_together_are_called_together() -> None:
-    found = moments([meeting(14), meeting(15), meeting(16)])
-    assert [(at.hour, len(together)) for at, together in found] == [(16, 3)]
+def test_sessions_that_began_together_are_called_together() -> None:
+    found = moments([meeting(14), meeting(14, 15), meeting(16)])
+    assert [(at.hour, at.minute, len(together)) for at, together in found] == [(14, 25, 2), (16, 10, 1)]
 
 
-def test_nobody_is_called_before_the_start_or_after_the_end() -> None:
-    meetings = [meeting(14, 90), meeting(15), meeting(16), meeting(22)]
+def test_nobody_is_called_before_the_start_or_when_they_count_as_absent() -> None:
+    meetings = [meeting(14), meeting(14, 15), meeting(14, 30), meeting(15), meeting(22)]
     found = moments(meetings)
-    assert sorted(m.session_id for _, together in found for m in together) == ["s14", "s15", "s16", "s22"]
+    assert sorted(m.session_id for _, together in found for m in together) == sorted(
+        m.session_id for m in meetings
+    )
     assert all(m.roll_at <= at <= m.roll_by for at, together in found for m in together)
-    assert len(found) == 3
+    assert timedelta(minutes=rulebook().attendance.no_show_grace_minutes) > IN_TIME
+    assert len(found) == 4
 
 
 def test_no_session_no_moment() -> None:

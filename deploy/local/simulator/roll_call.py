@@ -1,4 +1,4 @@
-"""Group leaders: who is here, from ten minutes after the start on."""
+"""Group leaders: who is here, before anybody is counted as absent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,13 +6,15 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from contracts.rulebook import rulebook
 from deploy.local.simulator.api import side_by_side
 from deploy.local.simulator.parameters import parameters
 from deploy.local.simulator.scene import Member, Scene, Site
 
 ROLE = "scheduler"
 AFTER_START = timedelta(minutes=10)
-BEFORE_END = timedelta(minutes=15)
+IN_TIME = timedelta(minutes=rulebook().attendance.no_show_grace_minutes - 1)
+"""Whoever is not on the roll by then counts as absent, and is told so."""
 EXPECTED = "expected"
 
 
@@ -26,6 +28,7 @@ class Meeting:
     roll_at: datetime
     """The earliest moment for the roll."""
     roll_by: datetime
+    """The latest."""
     episodes: tuple[str, ...]
 
 
@@ -102,7 +105,7 @@ class RollCall:
 
 
 def moments(meetings: list[Meeting]) -> list[tuple[datetime, list[Meeting]]]:
-    """As few moments as there may be, with the sessions whose rolls are called then: all of them run."""
+    """As few moments as there may be, with the sessions whose rolls are called then: all began just now."""
     found: list[tuple[datetime, list[Meeting]]] = []
     left = sorted(meetings, key=lambda each: each.roll_by)
     while left:
@@ -118,6 +121,6 @@ def _meeting(site: Site, day: date, session: Mapping[str, Any]) -> Meeting:
         day,
         str(session["session_id"]),
         datetime.fromisoformat(session["start_at"]) + AFTER_START,
-        datetime.fromisoformat(session["end_at"]) - BEFORE_END,
+        datetime.fromisoformat(session["start_at"]) + IN_TIME,
         tuple(str(entry["episode_id"]) for entry in session["roster"] if entry["status"] == EXPECTED),
     )
