@@ -77,8 +77,11 @@ class Leaving:
 
     def discharge(self, member: Member, reason: str, **extra: Any) -> None:
         """Note a discharge for the end of the round."""
-        body = {"reason": reason, **extra}
-        self._chart.at_last(member, partial(self._chart.do, what="discharge", body=body, role="director"))
+        self._chart.at_last(member, partial(self._let_go, body={"reason": reason, **extra}))
+
+    async def _let_go(self, member: Member, body: dict[str, Any]) -> None:
+        reply = await self._chart.do(member, "discharge", body, role="director")
+        member.left = member.left or reply.done
 
     async def more_days(self, member: Member, view: View, stay: int) -> None:
         """Decide on more days that were asked for; ask for those that are needed, in time or late."""
