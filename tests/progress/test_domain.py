@@ -738,6 +738,21 @@ class TestStepUp:
 
         assert story.said(StepUpRecommended) == []
 
+    @pytest.mark.parametrize(("day", "speaks"), [("2026-02-08", True), ("2026-02-09", False)])
+    def test_a_contact_long_after_the_thin_weeks_says_nothing_whatever_was_heard_first(
+        self, day: str, speaks: bool
+    ) -> None:
+        weeks = [("2026-01-19", 180), ("2026-01-26", 0), ("2026-02-02", 540)]
+        for heard_first in (2, 3):
+            story = attending(540)
+            for start, minutes in weeks[:heard_first]:
+                story.week(start, minutes, 540)
+            story.on(day).do(domain.LogOutreach("voice", reached=True))
+            for start, minutes in weeks[heard_first:]:
+                story.week(start, minutes, 540)
+
+            assert (story.state.step_up is not None) is speaks
+
     def test_short_weeks_and_weeks_apart_do_not_count(self) -> None:
         story = attending(540)
         story.week("2026-01-19", 180, 540, short=True)

@@ -18,7 +18,7 @@ from tests.progress.streamed import retold
 
 SEQUENCES = int(os.environ.get("HANDRAIL_SEQUENCES", "0"))
 LIVES, DAYS, WORKERS = 200, 60, 2
-OFTEN = 10
+OFTEN = 3
 """How often each way must be taken in ten thousand lives."""
 
 

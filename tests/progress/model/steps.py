@@ -1,6 +1,7 @@
 """Recommendations on paper: when the machine makes, keeps and withdraws one, and what people decide."""
 
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 
 from tests.progress.model.person import (
     CLEAN_DAYS,
@@ -173,10 +174,8 @@ def speak_up(p: Person, at: datetime, trigger: str, ground: object) -> None:
 def thin_weeks(p: Person, at: datetime) -> None:
     """Two neighbouring full weeks below the minimum, the person reached meanwhile: speak once of a pair."""
     full = [(s, w) for s, w in sorted(this_stay(p)) if not w.short and not tapered(p, s)][-3:]
-    for n in range(len(full) - 1):
-        (first, a), (second, b) = full[n : n + 2]
-        before = after(full[n + 2][0], 7) if n + 2 < len(full) else date.max
-        reached = any(yes and first <= on < before for on, _, yes in p.contacts)
+    for (first, a), (second, b) in pairwise(full):
+        reached = any(yes and first <= on < after(second, 14) for on, _, yes in p.contacts)
         if a.below and b.below and reached and (p.answered is None or second > p.answered):
             if p.in_treatment:
                 speak_up(p, at, "attendance", (first, a.said, second, b.said))

@@ -5,7 +5,8 @@ so that it does not matter what was heard of first. Nothing that a person has de
 """
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
+from itertools import pairwise
 
 from contracts.decisions import Moment
 from contracts.progress import MeasureRecorded
@@ -165,15 +166,14 @@ def review_attendance(state: Episode, moment: Moment) -> Facts:
     """Two full weeks in a row below the level's minimum speak for more, once the person was reached.
 
     Weeks and contacts may be heard of in any order: somebody was reached after the first of the weeks began
-    and before the next full week was over.
+    and before the week after the second was over.
     """
     if not state.attending:
         return []
     full = [w for w in state.weeks_of_stay if not w.short and not _tapered(state, w)][-3:]
-    for first, second, following in zip(full, full[1:], [*full[2:], None], strict=False):
+    for first, second in pairwise(full):
         known = state.answered_week is not None and second.week_start <= state.answered_week
-        over_on = following.week_start + timedelta(days=7) if following else None
-        if not known and first.below and second.below and _reached(state, first.week_start, over_on):
+        if not known and first.below and second.below and _reached(state, first, second):
             criteria = (_below(1, second), _below(2, first), _REACHED)
             return step_up_for(state, "attendance", criteria, moment)
     return []
@@ -197,5 +197,6 @@ def _tapered(state: Episode, week: Week) -> bool:
     return state.taper is not None and week.overlaps(state.taper.since, state.taper.until_on)
 
 
-def _reached(state: Episode, since: date, before: date | None) -> bool:
-    return any(c.reached and since <= c.on and (before is None or c.on < before) for c in state.contacts)
+def _reached(state: Episode, first: Week, second: Week) -> bool:
+    too_late = second.week_start + timedelta(days=14)
+    return any(c.reached and first.week_start <= c.on < too_late for c in state.contacts)
