@@ -747,7 +747,8 @@ class TestStepUp:
             story = attending(540)
             for start, minutes in weeks[:heard_first]:
                 story.week(start, minutes, 540)
-            story.on(day).do(domain.LogOutreach("voice", reached=True))
+            told = domain.LogOutreach("voice", reached=True, attempted_on=date.fromisoformat(day))
+            story.on("2026-02-09", "12:00").do(told)
             for start, minutes in weeks[heard_first:]:
                 story.week(start, minutes, 540)
 
